@@ -34,6 +34,7 @@ from .neurons.library import (
 from .neurons.spiking import SpikingNeuron
 from .result import Answer, Result
 from .rules.base import Rule, Trace
+from .rules.homeostasis import Homeostasis
 from .rules.library import RULES
 from .rules.state import LearningState
 from .rules.stdp import PairStdp, PostStdp, TripletStdp
@@ -79,6 +80,7 @@ __all__ = [
     "Feedback",
     "FileError",
     "FirstOrder",
+    "Homeostasis",
     "If",
     "Input",
     "Integrator",

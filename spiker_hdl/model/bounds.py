@@ -166,6 +166,9 @@ def firing(network: "Network") -> dict[str, tuple[bool, bool]]:
             name: ranges.interval(int(np.min(values[name])), int(np.max(values[name])))
             for name in neuron.parameters
         }
+        if population.homeostasis is not None:
+            ends = population.homeostasis.low, population.homeostasis.high
+            parameters["threshold"] = ranges.interval(*ends)
         states = {name: ranges.interval(*ends) for name, ends in reached.states.items()}
         currents = [ranges.interval(s.current_low, s.current_high) for s in reached.receptors]
         current = neuron.as_current(currents)
@@ -273,6 +276,8 @@ def _population_bounds(network: "Network", population: "Population", writable: b
         name: np.asarray(value, dtype=object) for name, value in values_of(population).items()
     }
     ends_of: dict[str, tuple[Any, Any]] = {name: (array, array) for name, array in arrays.items()}
+    if population.homeostasis is not None:
+        ends_of["threshold"] = population.homeostasis.low, population.homeostasis.high
     if writable:
         ends_of |= fields_of(population, True)
     bias = ends_of.pop("bias")

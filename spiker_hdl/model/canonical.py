@@ -29,6 +29,7 @@ from .neurons.arithmetic import Decay
 from .neurons.base import Component, Neuron
 from .neurons.spiking import SpikingNeuron
 from .rules.base import Rule
+from .rules.homeostasis import Homeostasis
 from .rules.library import RULES
 from .rules.state import LearningState
 from .rules.third import THIRD_FACTORS, ThirdFactor
@@ -60,6 +61,7 @@ VERSIONS = (1, 2, 3, 4)
 """Versions of the format: each has what those before it cannot express."""
 
 COMPONENTS: dict[str, type[Component]] = {**MODELS, **DYNAMICS, **RULES, **THIRD_FACTORS}
+COMPONENTS["Homeostasis"] = Homeostasis
 """Neurons, synaptic dynamics, rules and third factors that come with the library, by name."""
 
 _MEMORIES = {"uninitialized": "huge"}
@@ -118,6 +120,13 @@ def _coupling(population: Population) -> dict[str, Any]:
     if coupling is None:
         return {}
     return {"coupling": {"model": type(coupling).__name__, "steps": coupling.steps}}
+
+
+def _homeostasis(population: Population) -> dict[str, Any]:
+    own = population.homeostasis
+    if own is None:
+        return {}
+    return {"homeostasis": _component(own, f"Population {population.name!r}")}
 
 
 def _component(component: Component, what: str) -> dict[str, Any]:
@@ -293,6 +302,7 @@ def describe(network: Described, mapping: dict[str, Any] | None = None) -> dict[
                 "neuron": _component(population.neuron, f"Population {population.name!r}"),
             }
             | _coupling(population)
+            | _homeostasis(population)
             for population in network.populations
         ],
         "projections": [

@@ -21,6 +21,7 @@ from spiker_hdl.model.dynamics.coupling import WinnerTakeAll
 from spiker_hdl.model.neurons.base import MAX_RECEPTORS, Neuron, signed_range
 
 from .rules.base import Rule
+from .rules.homeostasis import Homeostasis, check_homeostasis
 from .synapses.base import Synapses
 from .synapses.dense import Dense
 from .synapses.pooling import MaxPooling
@@ -121,6 +122,8 @@ class Population:
         Constant current that is added in every step, one or one per neuron.
     coupling : WinnerTakeAll, optional
         What the neurons do to each other; without it, nothing.
+    homeostasis : Homeostasis, optional
+        How thresholds follow the activity while the network learns; without it, they stay.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Population:
     neuron: Neuron
     bias: int | tuple[int, ...] = 0
     coupling: WinnerTakeAll | None = None
+    homeostasis: Homeostasis | None = None
 
     def __post_init__(self) -> None:
         set_fields(self, name=check_name("Population name", self.name))
@@ -153,6 +157,9 @@ class Population:
                     f"Coupling of {what} must be of neurons that fire, not "
                     f"{type(self.neuron).__name__}"
                 )
+        if self.homeostasis is not None:
+            check_kind(f"Homeostasis of {what}", self.homeostasis, Homeostasis)
+            check_homeostasis(f"Population {self.name!r}", self.homeostasis, self.neuron)
 
     @property
     def size(self) -> int:

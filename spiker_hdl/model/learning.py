@@ -9,8 +9,9 @@ import numpy as np
 from spiker_hdl.base.checks import check_kind, shown
 from spiker_hdl.base.conversions import integer_array
 
-from .graph import SPIKE_READOUTS
+from .graph import SPIKE_READOUTS, Population
 from .network import Network
+from .neurons.arithmetic import ARRAYS
 from .reference import Core, Projector
 from .result import Answer, Result
 from .rules.plastic import plastic
@@ -251,6 +252,7 @@ class _Machine:
         for name, scorer in scorers.items():
             scorer.report(over=True)
             self.scores[name].append(scorer.reports[0][0])
+        self.spikes = {name: trains[name].sum(axis=0) for name in self.counts}
         for name, counts in self.counts.items():
             counts.append(int(np.count_nonzero(trains[name])))
         for name, traces in self.traces.items():
@@ -270,12 +272,17 @@ class _Machine:
         for name, rule in self.rules.items():
             word = step_word(self.state.seed, self.state.samples, steps, rule.number)
             rule.end(word, thirds[name])
+        for core in self.cores:
+            core.adapt(self.spikes.get(core.name))
         self.state = LearningState(self.state.seed, self.state.samples + 1)
 
     def network(self) -> Network:
         """Return the network with its present weights."""
         weights = {name: rule.values for name, rule in self.rules.items()}
-        return replace(self.start.with_weights(weights), learning=self.state)
+        adapted = {core.name: core.adapted() for core in self.cores}
+        populations = tuple(adapted[population.name] for population in self.start.populations)
+        learned = replace(self.start, populations=populations)
+        return replace(learned.with_weights(weights), learning=self.state)
 
     def result(self, steps: np.ndarray) -> Result:
         """Return the answers to all samples so far."""
@@ -316,6 +323,23 @@ class _LearningCore(Core):
         self.learned = [plastic(network, p) for p in network.into(name) if p.rule is not None]
         fixed = {p.name for p in network.into(name) if p.rule is None}
         self.projectors = [Projector(network, p) for p in network.into(name) if p.name in fixed]
+
+    def adapt(self, spikes: np.ndarray | None) -> None:
+        """Adapt thresholds to the numbers of spikes of a sample, where there is homeostasis."""
+        if self.population.homeostasis is not None:
+            threshold = self.population.homeostasis.update(
+                self.operands["threshold"], spikes, ARRAYS
+            )
+            self.operands["threshold"] = threshold
+            self.parameters = self.neuron.bind(self.operands)
+
+    def adapted(self) -> Population:
+        """Return the population with its present thresholds."""
+        if self.population.homeostasis is None:
+            return self.population
+        threshold = np.broadcast_to(self.operands["threshold"], (self.size,))
+        neuron = self.neuron.with_values({"threshold": tuple(threshold.tolist())})
+        return replace(self.population, neuron=neuron)
 
     def current(self, trains: dict[str, np.ndarray], t: int) -> np.ndarray:
         """Return the weighted events of a step, shape (columns,)."""

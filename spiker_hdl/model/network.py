@@ -139,7 +139,8 @@ class Network:
             check_scores(self, readout)
 
     def _check_learning(self) -> None:
-        rules = [projection for projection in self.projections if projection.rule is not None]
+        rules = [link for link in self.projections if link.rule is not None]
+        rules += [population for population in self.populations if population.homeostasis]
         if self.learning is not None:
             check_kind("Network learning", self.learning, LearningState)
             if not rules:
@@ -147,7 +148,7 @@ class Network:
                     "Network learning must be None without a rule of learning, not "
                     f"{self.learning!r}"
                 )
-        elif rules:
+        elif rules:  # the start
             set_fields(self, learning=LearningState())
         _ = self.rule_bounds  # proves that rows which are not visited stay
 
@@ -266,11 +267,12 @@ class Network:
         }
 
     def frozen(self) -> "Network":
-        """Return the network with its present weights and without rules of learning."""
+        """Return the network with its present weights, which no longer change."""
         if self.learning is None:
             return self
         fixed = tuple(replace(projection, rule=None) for projection in self.projections)
-        return replace(self, projections=fixed, learning=None)
+        steady = tuple(replace(population, homeostasis=None) for population in self.populations)
+        return replace(self, populations=steady, projections=fixed, learning=None)
 
     def with_weights(self, weights: Mapping[str, Any]) -> "Network":
         """Return the network with other weights of some projections.
@@ -315,6 +317,7 @@ class Network:
             for link in self.projections
         )
         learns = any(link.rule is not None for link in links)
+        learns |= any(population.homeostasis is not None for population in self.populations)
         return replace(self, projections=links, learning=self.learning if learns else None)
 
     def into(self, name: str) -> tuple[Projection, ...]:

@@ -197,7 +197,7 @@ class _Machine:
         for name, scorer in scorers.items():
             scorer.report(over=True)
             self.scores[name].append(scorer.reports[0][0])
-        self._finish(teacher, steps)
+        self._finish(teacher, trains, steps)
 
     def _rest(self, population: Any) -> dict[str, torch.Tensor]:
         return {
@@ -259,7 +259,7 @@ class _Machine:
             word = step_word(self.state.seed, self.state.samples, t, pairs.number)
             pairs.step(word, pre, post, potential)
 
-    def _finish(self, teacher: Teacher, steps: int) -> None:
+    def _finish(self, teacher: Teacher, trains: dict, steps: int) -> None:
         """End a sample: third factors are computed before any weight changes."""
         scores = {
             name: np.rint(values[-1]).astype(np.int64) for name, values in self.scores.items()
@@ -268,6 +268,11 @@ class _Machine:
         for name, pairs in self.pairs.items():
             word = step_word(self.state.seed, self.state.samples, steps, pairs.number)
             pairs.end(word, thirds[name])
+        for population in self.network.populations:
+            if population.homeostasis is not None:
+                spikes = torch.stack(trains[population.name]).sum(dim=0)
+                p = self.parameters[population.name]
+                p.threshold = population.homeostasis.update(p.threshold, spikes, self.via)
         self.state = LearningState(self.state.seed, self.state.samples + 1)
 
     def _third(self, pairs: Pairs, scores: dict[str, np.ndarray], teacher: Teacher) -> Any:
@@ -286,6 +291,14 @@ class _Machine:
         link = next(link for link in self.network.projections if link.name == name)
         return link.synapses.matrix().T
 
+    def _adapted(self, population: Any) -> Any:
+        """Return a population with its present thresholds."""
+        if population.homeostasis is None:
+            return population
+        threshold = self.parameters[population.name].threshold.expand(population.size)
+        values = {"threshold": tuple(int(value) for value in threshold.tolist())}
+        return replace(population, neuron=population.neuron.with_values(values))
+
     def learned(self) -> TensorsLearned:
         """Return weights and scores so far."""
         weights = {name: pairs.weights.T.clone() for name, pairs in self.pairs.items()}
@@ -301,6 +314,8 @@ class _Machine:
                 else:
                     dense = link.synapses.kind == "dense"
                     values[link.name] = matrix.T if dense else np.diag(matrix)
-        network = replace(self.network.with_weights(values), learning=self.state)
+        populations = tuple(self._adapted(population) for population in self.network.populations)
+        network = replace(self.network, populations=populations).with_weights(values)
+        network = replace(network, learning=self.state)
         integer = {name: np.rint(own).astype(np.int64) for name, own in scores.items()}
         return TensorsLearned(weights, integer, network)

@@ -16,6 +16,7 @@ from spiker_hdl.model import (
     Dense,
     EProp,
     Feedback,
+    Homeostasis,
     If,
     Input,
     LearningState,
@@ -166,7 +167,15 @@ def random_learner(random: Random, kind=None) -> Network:
     return Network(
         [Input("in", channels, **graded)],
         [
-            Population("hidden", hidden, random.choice(firing), bias=random.randint(0, 5)),
+            Population(
+                "hidden",
+                hidden,
+                random.choice(firing),
+                bias=random.randint(0, 5),
+                homeostasis=Homeostasis(random.randint(0, 9), random.randint(0, 5), 5, 120)
+                if random.random() < 0.4
+                else None,
+            ),
             Population("classes", classes, output),
         ],
         links,
@@ -418,7 +427,8 @@ def back(third, e, matrix):
 
 
 def naive_learn(network, spikes, labels, rewards):
-    """Return the weights of each projection after each sample, and the scores of each sample."""
+    """Return weights and thresholds after each sample, by name, and the scores of each sample."""
+    neurons = {population.name: population.neuron for population in network.populations}
     pairs = {link.name: Pairs(network, n) for n, link in enumerate(network.projections)}
     seed, sample = network.learning.seed, network.learning.samples
     history, scores = [], []
@@ -436,9 +446,7 @@ def naive_learn(network, spikes, labels, rewards):
                     if link.target == name and t >= link.delay:
                         for (i, j), w in projection.weights.items():
                             x[j] += trains[link.source][t - link.delay][i] * w * 2**link.shift
-                steps = [
-                    advance(population.neuron, n, states[name][n], x[n]) for n in range(len(x))
-                ]
+                steps = [advance(neurons[name], n, states[name][n], x[n]) for n in range(len(x))]
                 trains[name].append([int(bool(fired)) for fired, _ in steps])
                 states[name] = [after for _, after in steps]
             for projection in pairs.values():
@@ -463,8 +471,26 @@ def naive_learn(network, spikes, labels, rewards):
             if projection.link.rule is not None:
                 projection.end(len(events), seed, sample, factors[name])
         history.append({name: projection.values() for name, projection in pairs.items()})
+        for p in network.populations:
+            if p.homeostasis is not None:
+                neurons[p.name] = replace(
+                    neurons[p.name], threshold=tuple(thresholds(p, neurons[p.name], trains[p.name]))
+                )
+                history[-1][p.name] = neurons[p.name].threshold
         sample += 1
     return history, scores
+
+
+def thresholds(population, neuron, spikes):
+    """Return the thresholds after a sample: each spike raises them, each sample lowers them."""
+    rule = population.homeostasis
+    own = neuron.threshold
+    own = own if isinstance(own, tuple) else (own,) * population.size
+    totals = [sum(column) for column in zip(*spikes, strict=True)]
+    return [
+        cut(value + n * rule.rise - rule.fall, rule.low, rule.high)
+        for value, n in zip(own, totals, strict=True)
+    ]
 
 
 def factors_of(link, scores, label, reward, matrix):

@@ -21,6 +21,7 @@ from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.arithmetic import Decay
 from spiker_hdl.model.neurons.base import Component, Neuron
 from spiker_hdl.model.rules.base import Rule
+from spiker_hdl.model.rules.homeostasis import Homeostasis
 from spiker_hdl.model.rules.state import LearningState
 from spiker_hdl.model.synapses.convolution import Convolution
 from spiker_hdl.model.synapses.dense import Dense
@@ -128,10 +129,12 @@ def _input(value: Any) -> Input:
 def _population(value: Any, models: Models) -> Population:
     value = _object(value, "population")
     coupling = value.pop("coupling", None)
+    described = value.pop("homeostasis", None)
+    own = None if described is None else _component(described, models, Homeostasis)
     _keys(value, {"name", "shape", "bias", "neuron"}, "population")
     neuron = _component(value["neuron"], models, Neuron)
     shape, bias = _tupled(value["shape"]), _tupled(value["bias"])
-    return Population(value["name"], shape, neuron, bias, _coupling(coupling))
+    return Population(value["name"], shape, neuron, bias, _coupling(coupling), own)
 
 
 def _coupling(value: Any) -> WinnerTakeAll | None:

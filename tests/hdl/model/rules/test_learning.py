@@ -25,6 +25,9 @@ def check(seed, kind):
         assert learned.result.scores.tolist() == [scores[n]]
         for link in learned.network.projections:
             assert np.array_equal(link.synapses.values, history[n][link.name]), link.name
+        for population in learned.network.populations:
+            if population.homeostasis is not None:
+                assert population.neuron.threshold == history[n][population.name]
         changed |= learned.network.projections != network.projections
         network = learned.network
     return changed

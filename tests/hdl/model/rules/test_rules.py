@@ -14,6 +14,7 @@ from spiker_hdl.model import (
     DeltaRule,
     EProp,
     Feedback,
+    Homeostasis,
     Input,
     LearningState,
     Lif,
@@ -392,3 +393,46 @@ def test_row_whose_pair_alone_remembers_is_visited():
     changed = learn(start, spikes, labels=[0]).network.projections[0].synapses.values - 5
     assert changed[0, 2] > 0
     assert not changed[:, [0, 1, 3]].any()
+
+
+def adapting(**changes):
+    options = {"rise": 5, "fall": 1, "low": 3, "high": 99} | changes
+    own = Population(
+        "out",
+        3,
+        Lif(threshold=9, width=12, decay=LEAK),
+        homeostasis=Homeostasis(**options),
+    )
+    links = [Projection("in", "out", WEIGHTS)]
+    return Network([Input("in", 4)], [own], links, [Readout("out")])
+
+
+def test_homeostasis_alone_is_learned_saved_and_bounded(tmp_path):
+    learned = learn(adapting(), SPIKES).network
+    spikes = spiker_hdl.run(adapting().frozen(), SPIKES).scores[0]
+    assert learned.populations[0].neuron.threshold == tuple(9 + 5 * n - 1 for n in spikes)
+    learned.save(tmp_path / "n.spiker")
+    assert load(tmp_path / "n.spiker") == learned
+    # A reset subtracts up to the greatest threshold.
+    wide, narrow = (adapting(high=high).bounds["out"].states["v"] for high in (900, 20))
+    assert wide[1] > narrow[1]
+    for call in (reference.run, lambda net, _: Mapping.default(net)):
+        with pytest.raises(ValueError, match="not of one with homeostasis of population 'out'"):
+            call(learned, SPIKES)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: adapting(high=4000), "thresholds of a homeostasis must be in 0..2046, which the"),
+        (lambda: adapting(high=8), "thresholds must be in 3..8 of the homeostasis, not 9..9"),
+        (
+            lambda: Population("a", 2, Accumulator(width=9), homeostasis=Homeostasis(1, 1, 0, 9)),
+            "must be of neurons that fire at a threshold, not Accumulator",
+        ),
+    ],
+    ids=["beyond", "start", "silent"],
+)
+def test_homeostasis_that_does_not_fit_is_refused(make, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
