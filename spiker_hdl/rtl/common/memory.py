@@ -111,7 +111,9 @@ def kept_in(kind: str, *, fixed: bool = False) -> dict[str, str]:
     """
     if fixed and kind == "distributed":
         kind = "registers"
-    return {} if kind == "auto" else {"ram_style": kind}
+    # Memories without contents are large ones, which Yosys knows by this name.
+    style = "huge" if kind == UNINITIALIZED else kind
+    return {} if kind == "auto" else {"ram_style": style}
 
 
 def readable(m: Module, name: str, store: Store, init, load, *, kind: str = "auto"):
