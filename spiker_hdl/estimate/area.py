@@ -25,8 +25,11 @@ __all__ = ["AreaEstimate", "estimate_area"]
 SHALLOW, SMALL = 64, 2048
 """Words, and bits, of a memory that look-up tables can hold as well as a block RAM."""
 
-LINK_MEMORIES = ((512, 8), (576, 8))
-"""Words and bits of the link's memories: frames for the accelerator, and frames for the host."""
+LINK_MEMORIES = ((512, 8, False), (576, 8, False), (192, 8, True))
+"""Words and bits of the link's memories, and whether they are fixed.
+
+Frames for the accelerator, frames for the host, and the board's identity.
+"""
 
 EVENT_FLAGS = 2
 """Bits of an event beside its address."""
@@ -49,7 +52,7 @@ class AreaEstimate:
     block_rams : int
         Block RAMs for weights, link, states and queues, at the least.
     sprams : int
-        Large memories without contents, for weights that are loaded.
+        Large memories without contents, for weights that are loaded and for sums.
     """
 
     luts: int
@@ -123,8 +126,9 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             state_bits = Shape.cast(state_layout(population, bound)).width
             memories.append(_Memory(words, core.units * state_bits))
             for receptor in {link.receptor for link in network.into(population.name)}:
-                width = bound.receptors[receptor].sum_width
-                memories.append(_Memory(rows, core.lanes * width))
+                if core.sums == "auto":
+                    width = bound.receptors[receptor].sum_width
+                    memories.append(_Memory(rows, core.lanes * width))
         for projection in network.into(population.name):
             if summed_apart(network, mapping, projection):
                 width = pooled_width(network, mapping, projection)
@@ -137,8 +141,9 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
                 entry_bits = (rows - 1).bit_length() + (banks - 1).bit_length() + WINDOW_FLAGS
                 memories.append(_Memory(sum(map(len, windows)), entry_bits, fixed=True))
         # A queue holds one entry outside its memory.
+        words = -(-words // core.gather)
         address_bits = (words - 1).bit_length()
-        channels = core.units * (1 + value_shape(population).width)
+        channels = core.units * core.gather * (1 + value_shape(population).width)
         memories.append(
             _Memory(spike_output_depth(words) - 1, channels + address_bits + EVENT_FLAGS)
         )
@@ -146,6 +151,18 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
             source = network.nodes[projection.source]
             event_bits = (source.size - 1).bit_length() + value_shape(source).width
             memories.append(_Memory(mapping.queues[projection.name] - 1, event_bits + EVENT_FLAGS))
+    return memories
+
+
+def _large_sums(network: Network, mapping: Mapping) -> list[_Memory]:
+    """Return the large memories of sums: one of the even rows and one of the odd rows."""
+    memories, reached = [], bounds(network, mapping.writable)
+    for population in network.populations:
+        core = mapping.cores[population.name]
+        if core.sums == "uninitialized":
+            rows = -(-population.size // core.lanes)
+            width = core.lanes * reached[population.name].receptors[0].sum_width
+            memories += 2 * [_Memory(-(-rows // 2), width)]
     return memories
 
 
@@ -271,9 +288,10 @@ def estimate_area(
     """
     kind = FAMILIES[family]
     weights = _weight_memories(network, mapping, spare)
-    link = [_Memory(words, bits) for words, bits in LINK_MEMORIES]
+    link = [_Memory(*memory) for memory in LINK_MEMORIES]
     memories = [*weights, *link, *_working_memories(network, mapping)]
-    loaded = _weight_memories(network, mapping, spare, uninitialized=True)
+    large = _weight_memories(network, mapping, spare, uninitialized=True)
+    large += _large_sums(network, mapping)
     # Weights outside block RAM are constant tables; each look-up table holds some of their bits.
     bits = sum(memory.words * memory.bits for memory in weights if not memory.in_block_ram(kind))
     return AreaEstimate(
@@ -284,5 +302,5 @@ def estimate_area(
         + _gate_luts(network, mapping)
         + (bits >> kind.lut_inputs),
         sum(memory.block_rams(kind) for memory in memories if memory.in_block_ram(kind)),
-        sum(-(-memory.words // SPRAM[0]) * -(-memory.bits // SPRAM[1]) for memory in loaded),
+        sum(-(-memory.words // SPRAM[0]) * -(-memory.bits // SPRAM[1]) for memory in large),
     )

@@ -14,6 +14,7 @@ from spiker_hdl.model.mapping.layout import (
     pooled_width,
     summed_apart,
 )
+from spiker_hdl.model.mapping.microarchitecture import clears
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
 from spiker_hdl.model.parameters import field_width, fields_of
 from spiker_hdl.model.stimulus import transmitted
@@ -176,6 +177,12 @@ def _population(
     elif folded:
         # Which receptors share a row is not known: at most as many bits as the widest has.
         sum_bits = sum_bits + 2 * sum_writes * max(widths.values())
+    if folded and clears(network, mapping, population.name):
+        # A row is cleared once its sums are read, those that are kept with the last step.
+        kept = network.holds(population.name)
+        cleared = -(-population.size // core.lanes) * (np.ones_like(steps) if kept else steps)
+        sum_writes = sum_writes + len(widths) * cleared
+        sum_bits = sum_bits + cleared * sum(widths.values())
     state_row = core.units * sum(
         field_width(*bounds.states[name]) for name in population.neuron.states
     )

@@ -135,7 +135,7 @@ class Accelerator(wiring.Component):
         self.streams = tuple(streams)
         self.stepwise = stepwise
         self.probed = probed
-        self.max_in_flight = max_in_flight(network)
+        self.max_in_flight = max_in_flight(network, mapping)
         self.names = identifiers(network.nodes)
         self.readout_names = identifiers(readout.name for readout in network.readouts)
         self.ports = {
@@ -200,7 +200,7 @@ class Accelerator(wiring.Component):
         m = Module()
 
         self._pooled.clear()
-        clean = Signal()  # all sums by position have been set to zero after reset
+        clean = Signal()  # all sums that are not zero by themselves have been cleared after a reset
         m.submodules.control = control = SampleControl(
             len(self.input_ports), max_in_flight=self.max_in_flight
         )
@@ -223,7 +223,8 @@ class Accelerator(wiring.Component):
         idle = [part for name in self.network.nodes for part in self._fan_out(m, name)]
         idle += [part.idle for part in (*self.cores.values(), *self.input_ports.values())]
         m.d.comb += self.idle.eq(control.idle & Cat(idle).all())
-        m.d.comb += clean.eq(Cat(C(1), *(pooled.clean for pooled in self._pooled)).all())
+        clears = [*self._pooled, *(core for core in self.cores.values() if core.clears)]
+        m.d.comb += clean.eq(Cat(C(1), *(part.clean for part in clears)).all())
         for name, core in self.cores.items():
             if core.reads_potential:
                 sinks = [

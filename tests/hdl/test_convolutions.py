@@ -31,11 +31,17 @@ from spiker_hdl.model import (
     timing,
 )
 from spiker_hdl.model.bounds import bounds, position_sums
+from spiker_hdl.model.mapping import microarchitecture
 from spiker_hdl.model.mapping.reload import beats_between
 from spiker_hdl.rtl import PopulationCore
 from spiker_hdl.simulate import compiled, interpreted
 
-from support.convolutions import random_map_mapping, random_map_network, with_fitting_banks
+from support.convolutions import (
+    random_map_mapping,
+    random_map_network,
+    with_fitting_banks,
+    with_sums_by_parity,
+)
 from support.emitted import simulate
 from support.events import Bounded
 from support.networks import everything, random_spikes
@@ -93,6 +99,32 @@ def test_random_maps_give_the_same_bits_and_the_predicted_cycles(seed):
     compare(*drawn(seed, SMALL)[:3])
 
 
+@pytest.mark.parametrize("seed", [0, 12])
+def test_sums_that_are_cleared_give_the_same_bits_in_as_many_cycles(seed, monkeypatch):
+    monkeypatch.setattr(microarchitecture, "FLAGS", 1)
+    compare(*drawn(seed, SMALL)[:3])
+
+
+@pytest.mark.parametrize("seed", [4, 8])
+def test_sums_by_parity_give_the_same_bits_and_the_predicted_cycles(seed):
+    network, spikes, mapping, _ = drawn(seed, SMALL)
+    mapping = with_sums_by_parity(network, mapping)
+    assert "uninitialized" in {own.sums for own in mapping.cores.values()}
+    compare(network, spikes, mapping)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, 40, 10))
+def test_many_sums_by_parity_give_the_same_bits_and_the_predicted_cycles(start):
+    count = 0
+    for seed in range(start, start + 10):
+        network, spikes, mapping, _ = drawn(4000 + seed, LARGER)
+        mapping = with_sums_by_parity(network, mapping)
+        count += sum(own.sums == "uninitialized" for own in mapping.cores.values())
+        compare(network, spikes, mapping)
+    assert count >= 4
+
+
 @pytest.mark.parametrize("seed", [2, 8, 24, 29])
 def test_random_maps_of_pooled_sums_give_the_same_bits_and_the_predicted_cycles(seed):
     network, spikes, mapping, _ = drawn(seed, SMALL | {"pooling": True})
@@ -123,14 +155,15 @@ def test_many_random_maps_have_every_kind_of_projection():
             options[store, projection.synapses.kind] += 1
             if store != "kernel":
                 continue
-            synapses, core = projection.synapses, mapping.cores[projection.target]
+            synapses, target = projection.synapses, mapping.cores[projection.target]
             options["delayed"] += projection.delay > 0
             options["recurrent"] += projection.source == projection.target
             options["static"] += network.holds(projection.target)
             options["graded"] += network.nodes[projection.source].graded
-            options["overlap"] += core.overlap
+            options["overlap"] += target.overlap
             options["groups"] += synapses.groups > 1
-            options["several rows"] += len(synapses.kernel) // synapses.groups > core.lanes
+            options["several rows"] += len(synapses.kernel) // synapses.groups > target.lanes
+            options["gathered"] += target.gather > 1
             options["from a map"] += projection.source in network.population
             options["serialized"] += mapping.banks(network, projection.source) > 1
             options["pooled"] += projection.pooling is not None
@@ -138,7 +171,7 @@ def test_many_random_maps_have_every_kind_of_projection():
                 projection.target
             )
             options["one axis"] += len(synapses.shape) == 2
-            options[core.positions] += 1
+            options[target.positions] += 1
             readers = [readout.population for readout in network.readouts]
             options["read"] += projection.target in readers
     # Rare, since the words of a map must be as wide as the banks of who else reads its source.

@@ -200,6 +200,29 @@ def random_map_mapping(network: Network, random: Random, *, share=0.9) -> Mappin
     return with_fitting_banks(network, replace(mapping, cores=cores, stores=stores))
 
 
+def with_sums_by_parity(network: Network, mapping: Mapping) -> Mapping:
+    """Return a mapping with all sums in two memories that can be, with fewer lanes if need be."""
+    for population in network.populations:
+        for lanes in range(population.size // 2, 0, -1):
+            core = replace(
+                mapping.cores[population.name],
+                lanes=lanes,
+                units=lanes,
+                overlap=False,
+                banks=1,
+                positions="one",
+                sums="uninitialized",
+            )
+            changed = replace(mapping, cores={**mapping.cores, population.name: core})
+            try:
+                changed.check(network)
+            except ValueError:
+                continue
+            mapping = changed
+            break
+    return mapping
+
+
 def with_fitting_banks(network: Network, mapping: Mapping) -> Mapping:
     """Return a mapping, with one bank each where scanned words of a map are too narrow for more."""
     try:

@@ -649,6 +649,8 @@ def random_mapping(network: Network, random: Random, *, check=True) -> Mapping:
         weights, states = Random(f"{name}{lanes}{units}").choices(FILLED, k=2)
         block = Random(f"{units}{name}{lanes}").choice([0, 0, 16])
         cores[name] = replace(cores[name], weights=weights, states=states, block=block)
+        gather = Random(f"{units}{lanes}{name}").choice([1, 1, 1, 2, 4])
+        cores[name] = replace(cores[name], gather=gather)
         if cores[name].stages == 3:
             cores[name] = replace(cores[name], stages=Random(f"{lanes}{name}").choice([3, 4]))
     spare = random.choice([0, 0, 3, 20])
@@ -656,7 +658,8 @@ def random_mapping(network: Network, random: Random, *, check=True) -> Mapping:
         projection.name: queue_minimum(network, projection) + random.randint(0, spare)
         for projection in network.projections
     }
-    mapping = Mapping(cores, queues, form, word, stores)
+    in_flight = Random(f"{form}{word}{spare}").choice([None, None, 1, 2])
+    mapping = Mapping(cores, queues, form, word, stores, in_flight)
     if check:
         mapping.check(network)
     return mapping

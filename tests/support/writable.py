@@ -5,7 +5,8 @@ from random import Random
 
 import numpy as np
 
-from spiker_hdl.model import Dense, Mapping, Network
+from spiker_hdl.model import Dense, Mapping, Network, Population
+from spiker_hdl.model.mapping.layout import parameter_period
 from spiker_hdl.model.parameters import fields_of
 
 __all__ = ["another", "as_rows", "random_writable"]
@@ -47,6 +48,11 @@ def as_rows(network: Network, mapping: Mapping) -> Network:
     )
 
 
+def of_channels(values: tuple[int, ...], population: Population) -> tuple[int, ...]:
+    """Return the values of channels, for each neuron of a map."""
+    return tuple(np.repeat(values, population.size // len(values)).tolist())
+
+
 def _as_rows(synapses):
     return synapses if synapses.kind == "convolution" else Dense(synapses.matrix())
 
@@ -64,14 +70,24 @@ def another(random: Random, network: Network, mapping: Mapping) -> Network:
     populations = []
     for population in network.populations:
         if population.name in mapping.writable:
+            channels = parameter_period(network, mapping, population.name)
+            count = channels or population.size
             changes = {
-                name: random.choice([ints(*ends, population.size), ints(*ends, 1)[0]])
+                name: random.choice([ints(*ends, count), ints(*ends, 1)[0]])
                 for name, ends in population.neuron.replaceable.items()
             }
+            if channels:
+                changes = {
+                    name: value if isinstance(value, int) else of_channels(value, population)
+                    for name, value in changes.items()
+                }
             population = replace(population, neuron=population.neuron.with_values(changes))
             if "bias" in (fields := fields_of(population, True)):
                 low, high = fields["bias"]
-                population = replace(population, bias=(low, *ints(low, high, population.size)[1:]))
+                bias = low, *ints(low, high, count)[1:]
+                population = replace(
+                    population, bias=of_channels(bias, population) if channels else bias
+                )
         populations.append(population)
     projections = []
     for projection in network.projections:

@@ -11,6 +11,12 @@ __all__ = ["KINDS", "POSITIONS", "Core", "row_parts"]
 BANKS = (1, 2, 4, 8)
 
 
+GATHERS = (1, 2, 4, 8, 16, 32)
+
+
+SUMS = ("auto", "uninitialized")
+
+
 POSITIONS = ("one", "line", "window")
 """Positions of a map to which an event is added at once."""
 
@@ -90,6 +96,17 @@ class Core:
         is stored once: one, those of its windows along the last axis, or those of all its windows.
         With several, the sums of the convolution lie in as many banks of their own, each with a
         copy of the kernel, and are added to those of the population when its step ends.
+    gather : {1, 2, 4, 8, 16, 32}
+        Number of groups of neurons whose spikes share an entry of the queue in which they wait to
+        leave. A population with few step units has many groups, whose entries are mostly their
+        numbers: with ``gather=16`` the queue of 1,568 neurons and one step unit has 196 entries of
+        26 bits in place of 3,136 of 14. A group's spikes wait for the groups behind it.
+    sums : {"auto", "uninitialized"}
+        Kind of memory for the sums: ``"auto"`` is that of the states, ``"uninitialized"`` two
+        memories like the SPRAM of iCE40 UltraPlus, which a bitstream cannot initialise and which
+        are either read or written in a cycle. One has the even rows of sums and one the odd rows,
+        so that a row is read while the row before is written. This is for a population with a
+        single projection, whose rows alternate: see :func:`~.layout.alternates`.
     """
 
     lanes: int
@@ -102,6 +119,8 @@ class Core:
     writable: bool = False
     block: int = 0
     positions: str = "one"
+    gather: int = 1
+    sums: str = "auto"
 
     def __post_init__(self) -> None:
         set_fields(
@@ -116,9 +135,13 @@ class Core:
             ),
             block=check_int("Block", self.block, 0, 2**16),
             positions=check_choice("Positions", self.positions, POSITIONS),
+            gather=check_int("Gather", self.gather),
+            sums=check_choice("Memory of sums", self.sums, SUMS),
         )
         if self.banks not in BANKS:
             raise ValueError(f"Banks must be 1, 2, 4 or 8, not {shown(self.banks)}")
+        if self.gather not in GATHERS:
+            raise ValueError(f"Gather must be 1, 2, 4, 8, 16 or 32, not {shown(self.gather)}")
         check_kind("Overlap", self.overlap, bool)
         check_kind("Writable", self.writable, bool)
         if self.weights == "uninitialized" and not self.writable:

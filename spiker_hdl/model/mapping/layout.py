@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .mapping import Mapping
 
 __all__ = [
+    "alternates",
     "common_channels",
     "in_machine_order",
     "in_network_order",
@@ -118,13 +119,13 @@ def parameter_period(network: Network, mapping: "Mapping", name: str) -> int | N
     """Return after how many neurons in the machine all parameters repeat; None if they do not.
 
     In a map that a stored kernel reaches, whose parameters are those of channels, these are as many
-    as there are channels. Parameters that can be written are stored for every neuron.
+    as there are channels.
     """
     population = network.population[name]
     stored = any(
         mapping.store(network, projection) == "kernel" for projection in network.into(name)
     )
-    if not stored or not isinstance(population.shape, tuple) or mapping.cores[name].writable:
+    if not stored or not isinstance(population.shape, tuple):
         return None
     channels, positions = population.shape[0], prod(population.shape[1:])
     if positions == 1:
@@ -133,6 +134,26 @@ def parameter_period(network: Network, mapping: "Mapping", name: str) -> int | N
         if isinstance(value, tuple) and value != tuple(np.repeat(value[::positions], positions)):
             return None
     return channels
+
+
+def alternates(network: Network, mapping: "Mapping", name: str) -> bool:
+    """Return whether the rows of sums that are added to are even and odd in turn.
+
+    They are where a population has a single projection, and each event adds to an even number of
+    consecutive rows, of which the first is even: those of all neurons, or of a position's channels
+    where a kernel is stored once. Nothing may be added while sums are read.
+    """
+    core, projections = mapping.cores[name], network.into(name)
+    if len(projections) != 1 or core.overlap or core.banks > 1:
+        return False
+    size, (projection,) = network.population[name].size, projections
+    store = mapping.store(network, projection)
+    if store == "synapses" or summed_apart(network, mapping, projection):
+        return False
+    channels = size
+    if store == "kernel":
+        channels = len(projection.synapses.kernel) // projection.synapses.groups
+    return -(-channels // core.lanes) % 2 == 0
 
 
 def in_network_order(order: np.ndarray | None, values: np.ndarray) -> np.ndarray:

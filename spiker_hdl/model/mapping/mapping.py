@@ -16,7 +16,7 @@ from spiker_hdl.model.synapses.convolution import Convolution
 
 from .core import Core
 from .interleave import bank_count
-from .layout import common_channels, kernel_refusal, kernel_size
+from .layout import alternates, common_channels, kernel_refusal, kernel_size
 
 __all__ = ["PRESETS", "STORES", "Mapping", "queue_minimum", "store_bits"]
 
@@ -87,6 +87,10 @@ class Mapping:
         named: rows if dense, the kernel of a convolution where that is possible, else what takes
         fewer bits. The neurons of a map that a stored kernel reaches are numbered ``y, x, channel``
         in the machine: see :mod:`~.layout`.
+    in_flight : int, optional
+        Number of samples that may be inside at once, 1 to 256. Without it, two more than there are
+        populations, with which all populations are busy. Each takes registers for its latency and
+        its counts of spikes.
     """
 
     cores: Table[str, Core]
@@ -94,6 +98,7 @@ class Mapping:
     form: str = "words"
     word: int = 32
     stores: Table[str, str] = field(default_factory=dict)
+    in_flight: int | None = None
 
     def __post_init__(self) -> None:
         for what in ("cores", "queues", "stores"):
@@ -124,10 +129,13 @@ class Mapping:
             form=check_choice("Input form", self.form, FORMS),
             word=check_int("Word", self.word, 1, 256),
         )
+        if self.in_flight is not None:
+            set_fields(self, in_flight=check_int("Samples in flight", self.in_flight, 1, 256))
 
     def __hash__(self) -> int:
         parts = (self.cores, self.queues, self.stores)
-        return hash((*(frozenset(part.items()) for part in parts), self.form, self.word))
+        rest = self.form, self.word, self.in_flight
+        return hash((*(frozenset(part.items()) for part in parts), *rest))
 
     @classmethod
     def default(cls, network: Network, **changes: Any) -> "Mapping":
@@ -347,6 +355,12 @@ class Mapping:
                     f"Positions of {name!r} must be 'one', not {core.positions!r}, where no "
                     "convolution stores its kernel once"
                 )
+            if core.sums == "uninitialized" and not alternates(network, self, name):
+                raise ValueError(
+                    f"Memory of sums of {name!r} must be 'auto', not 'uninitialized', unless a "
+                    "single projection adds to an even number of rows for each event, without "
+                    "overlap: halve the lanes, or use sums='auto'"
+                )
         for name, node in network.nodes.items():
             scanned, banks = self.scanned(node), self.banks(network, name)
             if scanned < node.size and scanned % banks and not self._passes(node):
@@ -359,7 +373,8 @@ class Mapping:
     def scanned(self, node: Input | Population) -> int:
         """Return the number of neighbouring addresses that a scanner reads in one word."""
         if isinstance(node, Population):
-            return self.cores[node.name].units
+            core = self.cores[node.name]
+            return min(core.units * core.gather, node.size)
         return 1 if self._passes(node) else min(self.word, node.size)
 
     def _passes(self, node: Input | Population) -> bool:
@@ -410,6 +425,8 @@ class Mapping:
             "form": self.form,
             "word": self.word,
             "stores": dict(self.stores),
+            # A field that is newer than files without it.
+            **({} if self.in_flight is None else {"in_flight": self.in_flight}),
         }
 
     @classmethod
@@ -424,7 +441,7 @@ class Mapping:
         if not isinstance(text, dict):
             raise TypeError(f"Mapping must be an object, not {text!r}")
         expected = {"cores", "queues", "form", "word", "stores"}
-        if set(text) != expected:
+        if set(text) - {"in_flight"} != expected:
             raise ValueError(f"Mapping keys must be {sorted(expected)}, not {sorted(text)}")
         cores = {}
         for part in ("cores", "queues", "stores"):
@@ -436,13 +453,16 @@ class Mapping:
             if not isinstance(core, dict) or not needed <= set(core) <= set(keys):
                 raise ValueError(f"Core of {name!r} must have {', '.join(keys)}, not {core!r}")
             cores[name] = Core(**core)
-        return cls(cores, text["queues"], text["form"], text["word"], text["stores"])
+        in_flight = text.get("in_flight")
+        return cls(cores, text["queues"], text["form"], text["word"], text["stores"], in_flight)
 
 
 def _core_to_json(core: Core) -> dict[str, Any]:
     text = asdict(core)
-    if core.positions == "one":  # a field that is newer than files without it
-        del text["positions"]
+    # Fields that are newer than files without them.
+    for name, default in (("positions", "one"), ("gather", 1), ("sums", "auto")):
+        if text[name] == default:
+            del text[name]
     return text
 
 

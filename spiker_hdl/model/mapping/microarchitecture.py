@@ -3,21 +3,28 @@
 from spiker_hdl.model.network import Network
 
 from .core import Core
+from .layout import summed_apart
+from .mapping import Mapping
 
 __all__ = [
     "TOKEN_QUEUE_DEPTH",
     "WAITING_STEPS",
+    "clears",
     "clocked",
     "interval",
     "max_in_flight",
     "outcome_delay",
     "overlaps",
     "reads_potential",
+    "scatters",
     "spike_output_depth",
 ]
 
 WAITING_STEPS = 2
 """Steps whose events may wait to leave a population."""
+
+FLAGS = 64
+"""Maximum number of rows of sums of which each has a flip-flop that says whether it is zero."""
 
 TOKEN_QUEUE_DEPTH = 16
 """Entries of a queue of tokens without events."""
@@ -55,9 +62,36 @@ def overlaps(network: Network, name: str, core: Core) -> bool:
     return core.overlap and not (folded and network.holds(name))
 
 
-def max_in_flight(network: Network) -> int:
+def scatters(network: Network, mapping: Mapping, name: str) -> bool:
+    """Tell whether an event may add to some rows of a population's sums only.
+
+    The sums of a single projection that lie apart come once in a step, one for each neuron. With
+    several receptors, the first event of a step is that of one of them alone.
+    """
+    projections = network.into(name)
+    if len(projections) == 1 and summed_apart(network, mapping, projections[0]):
+        return False
+    return any(
+        projection.receptor or mapping.store(network, projection) != "rows"
+        for projection in projections
+    )
+
+
+def clears(network: Network, mapping: Mapping, name: str) -> bool:
+    """Tell whether rows of sums are cleared when they are read, and after a reset.
+
+    Otherwise each row has a flip-flop that says whether it is zero, or the first event of a step
+    replaces all of them.
+    """
+    core = mapping.cores[name]
+    rows = -(-network.population[name].size // core.lanes)
+    many = rows > FLAGS and scatters(network, mapping, name)
+    return core.sums == "uninitialized" or (many and not overlaps(network, name, core))
+
+
+def max_in_flight(network: Network, mapping: Mapping) -> int:
     """Return how many samples the accelerator may have accepted and not answered."""
-    return len(network.populations) + 2
+    return len(network.populations) + 2 if mapping.in_flight is None else mapping.in_flight
 
 
 def clocked(network: Network, name: str) -> bool:

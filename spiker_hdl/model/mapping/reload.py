@@ -26,7 +26,14 @@ from spiker_hdl.model.neurons.base import Neuron
 from spiker_hdl.model.parameters import field_width, fields_of, parameter_rows
 from spiker_hdl.model.synapses.convolution import Convolution
 
-from .layout import in_machine_order, kernel_rows, kernel_size, neuron_order, summed_apart
+from .layout import (
+    in_machine_order,
+    kernel_rows,
+    kernel_size,
+    neuron_order,
+    parameter_period,
+    summed_apart,
+)
 from .mapping import Mapping
 
 __all__ = [
@@ -195,7 +202,8 @@ def stores(network: Network, mapping: Mapping) -> tuple[Store, ...]:
             field_width(*ends) for ends in fields_of(population, True).values()
         )
         if width:
-            add(population.name, "parameters", 0, width, -(-population.size // core.units))
+            neurons = parameter_period(network, mapping, population.name) or population.size
+            add(population.name, "parameters", 0, width, -(-neurons // core.units))
     return tuple(memories)
 
 
@@ -238,7 +246,7 @@ def _rows(network: Network, mapping: Mapping, store: Store) -> list[int]:
     name = store.population
     if store.part == "parameters":
         order = neuron_order(network, mapping, name)
-        return parameter_rows(network.population[name], core.units, True, order)
+        return parameter_rows(network.population[name], core.units, True, order)[: store.depth]
     if store.part == "kernel":
         apart = [link for link in network.projections if link.name == store.projection]
         return weight_rows((), core.lanes, kernels=apart)
@@ -307,6 +315,10 @@ def structure(network: Network, mapping: Mapping) -> str:
                     owner[own] = {"bits": value["bits"]}
             described["bias"] = fields_of(population, True).get("bias")
             described["fields"] = fields_of(population, True)
+            # Parameters of channels are stored once, and those of neurons have no room there.
+            period = parameter_period(network, mapping, population.name)
+            if period is not None:
+                described["period"] = period
     total = hashlib.sha256()
     for projection, described in zip(network.projections, text["projections"], strict=True):
         if projection.target in mapping.writable:

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
+from spiker_hdl.base.identifiers import UNINITIALIZED
 from spiker_hdl.rtl.common.adders import product
 from spiker_hdl.rtl.common.memory import kept_in
 
@@ -46,7 +47,8 @@ class Lanes(wiring.Component):
 
     One row of ``lanes`` weights is added in each cycle with ``add``. The sums that ``turn`` selects
     are at ``sums`` in the next cycle, and zero afterwards unless they are kept. After reset all
-    sums are zero; those in memory are taken as zero until something is added to them.
+    sums are zero; those in memory are taken as zero until something is added to them, or are
+    cleared: see ``clears``.
 
     Parameters
     ----------
@@ -67,7 +69,13 @@ class Lanes(wiring.Component):
     overlap : bool
         Whether weights of the next step are added while the sums of this one are read.
     kind : str
-        Kind of memory for the sums: see :class:`~spiker_hdl.model.Core`.
+        Kind of memory for the sums: see :class:`~spiker_hdl.model.Core`. With ``"uninitialized"``
+        they lie in two memories, of the even and of the odd rows, of which each is either read or
+        written in a cycle: ``row`` must be even and odd in turn in consecutive cycles with ``add``.
+    clears : bool
+        Whether rows are cleared, instead of a flip-flop for each row saying whether it is zero: a
+        row when the last of its sums is read, unless they are kept, and all rows after a reset.
+        Only for sums in memory, without ``overlap``.
 
     Members
     -------
@@ -75,7 +83,8 @@ class Lanes(wiring.Component):
         Add the ``weights`` times ``value`` to the sums of ``row`` in this cycle; ``row`` must have
         been ``ahead`` in the cycle before. Without ``overlap``, ``add`` must be 0 while sums are
         read. With it, ``add`` must be 0 in the cycle in which the first group of a step is read
-        and, for :class:`FoldedLanes`, while sums are read that are kept.
+        and, for :class:`FoldedLanes`, while sums are read that are kept. Where rows are cleared,
+        ``add`` and ``turn.take`` must be 0 until ``clean`` is 1.
     first : In(1)
         With ``add``: the sums of all rows are still zero. Ignored if ``scattered``.
     row, ahead : In(range(folds))
@@ -89,6 +98,8 @@ class Lanes(wiring.Component):
         kept. ``empty`` is ignored if ``scattered``.
     sums : Out(ArrayLayout(signed(width), units))
         Sums of the group that ``turn`` selected in the cycle before.
+    clean : Out(1), if ``clears``
+        All rows have been cleared after the last reset.
     """
 
     add: Signal
@@ -99,6 +110,7 @@ class Lanes(wiring.Component):
     value: Signal
     turn: data.View
     sums: data.View
+    clean: Signal
 
     def __init__(
         self,
@@ -112,6 +124,7 @@ class Lanes(wiring.Component):
         scattered: bool = False,
         overlap: bool = False,
         kind: str = "auto",
+        clears: bool = False,
     ):
         size = check_int("Size", size, 1)
         lanes = check_int("Lanes", lanes, 1, size)
@@ -120,6 +133,10 @@ class Lanes(wiring.Component):
         weight = check_int("Weight width", weight, 1)
         if lanes < size and lanes % units:
             raise ValueError(f"Step units must divide {lanes} lanes, not be {units}")
+        if clears and (overlap or lanes == size):
+            raise ValueError("Sums that are cleared must be in memory, without overlap")
+        if kind == UNINITIALIZED and not clears:
+            raise ValueError("Sums in memory without contents must be cleared")
         self.size = size
         self.lanes = lanes
         self.units = units
@@ -129,6 +146,7 @@ class Lanes(wiring.Component):
         self.scattered = scattered
         self.overlap = overlap
         self.kind = kind
+        self.clears = clears
         self.folds = -(-size // lanes)
         self.parts = -(-lanes // units)
         super().__init__({
@@ -140,6 +158,7 @@ class Lanes(wiring.Component):
             "value": In(value),
             "turn": In(Turn(self.folds, self.parts)),
             "sums": Out(data.ArrayLayout(signed(width), units)),
+            **({"clean": Out(1)} if clears else {}),
         })
 
 
@@ -209,29 +228,36 @@ class FoldedLanes(Lanes):
         now = Signal.like(self.turn)
         m.d.sync += now.eq(self.turn)
         layout = data.ArrayLayout(signed(self.width), self.lanes)
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(layout.size),
-            depth=self.folds * (1 + self.overlap),
-            init=[],
-            attrs=kept_in(self.kind),
-        )
-        write = memory.write_port()
-        # A row is read one cycle before it is written. It may be read again in the cycle in which
-        # it is written only where one row can be added to twice in succession.
-        read = memory.read_port(transparent_for=[write] if self.scattered else [])
+        memory = None
+        if self.kind == UNINITIALIZED:
+            read, write = self._by_parity(m, layout.size)
+        else:
+            m.submodules.memory = memory = Memory(
+                shape=unsigned(layout.size),
+                depth=self.folds * (1 + self.overlap),
+                init=[],
+                attrs=kept_in(self.kind),
+            )
+            write = memory.write_port()
+            # A row is read one cycle before it is written. It may be read again in the cycle in
+            # which it is written only where one row can be added to twice in succession.
+            read = memory.read_port(transparent_for=[write] if self.scattered else [])
         before, after = data.View(layout, read.data), data.View(layout, write.data)
-        if self.overlap:
+        if memory is not None and self.overlap:
             selected = self._double_buffer(m, memory, read, write, layout)
         else:
             selected = before
             # One read port serves both, since nothing is added while sums are read.
             m.d.comb += read.addr.eq(Mux(self.turn.take, self.turn.row, self.ahead))
-            m.d.comb += write.addr.eq(self.row)
-        m.d.comb += write.en.eq(self.add)
-
-        zero, none = self._untouched(m, now) if self.scattered else (self.first, now.empty)
-        for n in range(self.lanes):
+            if not self.clears:
+                m.d.comb += write.addr.eq(self.row)
+        if self.clears:
+            zero, none = self._clear(m, now, write), 0
+        else:
             # Memory is not cleared: what a row holds from the step before is masked instead.
+            zero, none = self._untouched(m, now) if self.scattered else (self.first, now.empty)
+            m.d.comb += write.en.eq(self.add)
+        for n in range(self.lanes):
             sum_before = Mux(zero, 0, before[n])
             m.d.comb += after[n].eq(sum_before + product(self.weights[n], self.value))
         for n in range(self.units):
@@ -256,6 +282,53 @@ class FoldedLanes(Lanes):
             ),
         ]
         return data.View(layout, sums_port.data)
+
+    def _by_parity(self, m, width: int):
+        """Make a memory each of the even and of the odd rows; return ports for reading and writing.
+
+        Both memories have a single address, which writing takes precedence over.
+        """
+        shape = {"addr": range(self.folds), "data": width}
+        read = Signal(data.StructLayout(shape), name="read")
+        write = Signal(data.StructLayout(shape | {"en": 1}), name="write")
+        contents = []
+        for parity, name in enumerate(("even", "odd")):
+            m.submodules[f"{name}_{UNINITIALIZED}"] = memory = Memory(
+                shape=unsigned(width), depth=-(-self.folds // 2), init=[], attrs=kept_in(self.kind)
+            )
+            own_read, own_write = memory.read_port(), memory.write_port()
+            writes = write.en & (write.addr[0] == parity)
+            address = Signal.like(own_read.addr, name=f"{name}_row")
+            m.d.comb += [
+                address.eq(Mux(writes, write.addr, read.addr) >> 1),
+                own_read.addr.eq(address),
+                own_read.en.eq(~writes),
+                own_write.addr.eq(address),
+                own_write.en.eq(writes),
+                own_write.data.eq(write.data),
+            ]
+            contents.append(own_read.data)
+        odd = Signal()  # the row that was asked for in the cycle before is odd
+        m.d.sync += odd.eq(read.addr[0])
+        m.d.comb += read.data.eq(Mux(odd, contents[1], contents[0]))
+        return read, write
+
+    def _clear(self, m, now, write) -> Value:
+        """Write zeros to a row once its sums are read, and to all after a reset.
+
+        Returns whether zeros are written, or nothing.
+        """
+        # Behind a reset, all rows are cleared in turn.
+        row = Signal(range(self.folds))
+        with m.If(~self.clean):
+            m.d.sync += [row.eq(row + 1), self.clean.eq(row == self.folds - 1)]
+        # The last group of a row is read in this cycle, and nothing is added.
+        over = now.take & ~now.keep & (now.final | (now.part == self.parts - 1))
+        m.d.comb += [
+            write.addr.eq(Mux(self.add, self.row, Mux(self.clean, now.row, row))),
+            write.en.eq(self.add | over | ~self.clean),
+        ]
+        return ~self.add
 
     def _untouched(self, m, now):
         """Return whether the row that is added to, and the row that is read, are still zero."""

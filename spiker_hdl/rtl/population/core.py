@@ -15,7 +15,14 @@ from spiker_hdl.model.mapping.layout import (
     pooled_width,
     summed_apart,
 )
-from spiker_hdl.model.mapping.microarchitecture import clocked, interval, overlaps, reads_potential
+from spiker_hdl.model.mapping.microarchitecture import (
+    clears,
+    clocked,
+    interval,
+    overlaps,
+    reads_potential,
+    scatters,
+)
 from spiker_hdl.model.mapping.reload import in_memory, stores
 from spiker_hdl.rtl.common.adders import adder_tree, product
 from spiker_hdl.rtl.common.memory import Load
@@ -68,6 +75,9 @@ class PopulationCore(wiring.Component):
     clocked : bool
         Whether the population has no projection without a delay. It then has one more input, which
         carries only tokens, as its time base.
+    clears : bool
+        Whether rows of sums are cleared when they are read, and after a reset, so that no flip-flop
+        must say of each whether it is zero.
 
     Members
     -------
@@ -89,9 +99,12 @@ class PopulationCore(wiring.Component):
         ``outcome.valid`` is 1.
     load : In(Load), if anything can be written
         New weights and parameters, which may be written only while the accelerator is idle.
+    clean : Out(1), if ``clears``
+        All sums have been cleared after the last reset, and events may come.
     """
 
     load: Any
+    clean: Signal
 
     finish: Signal
     idle: Signal
@@ -129,6 +142,10 @@ class PopulationCore(wiring.Component):
         )
         self.pooled = [link for link in kernels if summed_apart(network, mapping, link)]
         self.kernels = [link for link in kernels if link not in self.pooled]
+        # The sums of a single projection that lie apart come once in a step, one for each neuron,
+        # so that every row is written as if it were the first.
+        self.once = len(self.projections) == len(self.pooled) == 1
+        self.clears = clears(network, mapping, name)
         self.events = [self._event(projection) for projection in self.projections]
         if self.clocked:
             self.events.append(AddressEvent(1))  # only its tokens are used
@@ -156,6 +173,8 @@ class PopulationCore(wiring.Component):
             members["potentials"] = Out(stream.Signature(AddressEvent(size, shape)))
         if writable:
             members["load"] = In(Load())
+        if self.clears:
+            members["clean"] = Out(1)
         super().__init__(members)
 
     def elaborate(self, platform):
@@ -290,9 +309,6 @@ class PopulationCore(wiring.Component):
             # One product serves all receptors: the accumulators of only one of them add it.
             rows = [product(row, value) for row in rows]
             weight, value = Value.cast(rows[0]).shape().width, Const(0, 0)
-        # The sums of a single projection that lie apart come once in a step, one for each neuron,
-        # so that every row is written as if it were the first.
-        once = len(self.projections) == len(self.pooled) == 1
         for receptor in sorted({*self.receptors}):
             sums = (RingLanes if self.folds == 1 else FoldedLanes)(
                 self.population.size,
@@ -301,12 +317,14 @@ class PopulationCore(wiring.Component):
                 width=self.bounds.receptors[receptor].sum_width,
                 weight=weight,
                 value=value.shape(),
-                # With several receptors, the first event of a step is that of one of them alone.
-                scattered=not once and (several or len(self.dense) < len(self.projections)),
+                scattered=scatters(self.network, self.mapping, self.population.name),
                 overlap=self.overlap,
-                kind=self.core.states,
+                kind=self.core.states if self.core.sums == "auto" else self.core.sums,
+                clears=self.clears,
             )
             m.submodules[f"accumulators{receptor or ''}"] = sums
+            if self.clears:
+                m.d.comb += self.clean.eq(sums.clean)  # those of all receptors begin together
             # An event is added at its own receptor, and all receptors are read together.
             own = arrived.receptor == receptor if several else Const(1)
             m.d.comb += [
@@ -314,7 +332,7 @@ class PopulationCore(wiring.Component):
                 sums.ahead.eq(read.fold),
                 sums.row.eq(arrived.fold),
                 sums.add.eq(arrived.event & own if several else arrived.event),
-                sums.first.eq(1 if once else arrived.first),
+                sums.first.eq(1 if self.once else arrived.first),
                 sums.value.eq(value),
                 sums.turn.eq(turn),
                 getattr(self.neuron_update, self.neuron_update.sums_port(receptor)).eq(sums.sums),
@@ -386,7 +404,11 @@ class PopulationCore(wiring.Component):
         for name in streams:
             event = getattr(self, name).p.shape()
             spike_output = SpikeOutput(
-                size, width=units, value=event.value_shape, banks=event.banks
+                size,
+                width=units,
+                value=event.value_shape,
+                banks=event.banks,
+                gather=self.core.gather if name == "o" else 1,
             )
             m.submodules["spike_output" if name == "o" else "potential_output"] = spike_output
             wiring.connect(m, spike_output.o, wiring.flipped(getattr(self, name)))
@@ -407,9 +429,7 @@ class PopulationCore(wiring.Component):
             elif "values" in outcome.shape().members:
                 for n in range(units):
                     m.d.comb += spike_output.i["values"][n].eq(outcome["values"][n])
-            m.d.comb += spike_output.i.flags.eq(flags)
-            # A group without events is left out; the last one is sent always, for its token.
-            m.d.comb += spike_output.valid.eq(outcome.valid & (end | flags.any()))
+            m.d.comb += [spike_output.i.flags.eq(flags), spike_output.valid.eq(outcome.valid)]
             yield spike_output
 
 

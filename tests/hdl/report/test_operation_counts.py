@@ -28,6 +28,7 @@ from spiker_hdl.model import (
     Sparse,
 )
 from spiker_hdl.model.bounds import signed_width
+from spiker_hdl.model.mapping import microarchitecture
 from spiker_hdl.report import Work, switching, to_saif, work
 from spiker_hdl.report.operation_counts import total
 from spiker_hdl.report.switching_activity import _Clocked
@@ -252,6 +253,10 @@ class Strobes:
             yield ("", "sums read"), component.add
             yield ("", "sums read"), component.turn.take
             yield ("", "sums written"), component.add
+            if component.clears:  # a cycle after the last group of a row is asked for
+                turn = component.turn
+                over = turn.final | (turn.part == component.parts - 1)
+                yield ("", "sums written"), turn.take & ~turn.keep & over
         else:
             yield (component.population.name, "states read"), component.go
             yield (component.population.name, "states written"), component.o.valid
@@ -306,6 +311,16 @@ def test_reads_of_banks_equal_the_simulation(core, monkeypatch):
     assert (few.weight_bits == many.weight_bits).all()
     # What comes together is added to the sums together.
     assert (few.sum_writes < many.sum_writes).all() or core.lanes == 8
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_rows_that_are_cleared_equal_the_simulation(static, monkeypatch):
+    monkeypatch.setattr(microarchitecture, "FLAGS", 1)
+    network, spikes, mapping = of_maps()
+    network = replace(network, inputs=[replace(network.inputs[0], static=static)])
+    spikes = spikes[:, :1].repeat(3, axis=1) if static else spikes
+    assert microarchitecture.clears(network, mapping, "map")
+    compare(network, spikes, mapping, Strobes(monkeypatch))
 
 
 def of_maps(pooling=None, shape=(4, 2, 3)):

@@ -19,19 +19,30 @@ class SpikeOutput(Part):
     ----------
     machines : int
     groups : int
-        Words of a step.
+        Groups of neurons of a step.
+    gather : int
+        Groups of a word.
     depth, max_steps : int
         Words and steps that may wait.
     delay : int
-        Cycles from a step's end to its first word.
+        Cycles from a step's end to its first group.
     silent : Trace
         For each word, how many consecutive words from it on are empty, and so not written.
     """
 
     def __init__(
-        self, machines: int, *, groups: int, depth: int, max_steps: int, delay: int, silent: Trace
+        self,
+        machines: int,
+        *,
+        groups: int,
+        gather: int,
+        depth: int,
+        max_steps: int,
+        delay: int,
+        silent: Trace,
     ):
         self.groups = groups
+        self.gather = gather
         self.max_steps = max_steps
         self.queue = Queue(machines, depth)
         self.scanner = Scanner(machines)
@@ -54,7 +65,9 @@ class SpikeOutput(Part):
         """
         group = np.where(self.coming[-1], 0, self.group)
         comes = group < self.groups
-        written = comes & ((group == self.groups - 1) | (words.read(self.computed) > 0))
+        last = group == self.groups - 1
+        over = comes & (last | (group % self.gather == self.gather - 1))
+        written = over & (last | (words.read(self.computed) > 0))
         ready = self.scanner.ready(taken)
         word = kept.read(self.queue.place)
         self.scanner.clock(taken, ready, self.queue.valid, word)
@@ -62,7 +75,7 @@ class SpikeOutput(Part):
         self.advanced = (
             self.coming.any(axis=0) | complete | self.queue.advanced | self.scanner.advanced
         )
-        self.computed += comes
+        self.computed += over
         self.group = np.minimum(group + 1, self.groups)
         self.coming = np.concatenate([complete[None], self.coming[:-1]])
         self.waiting = self.waiting + complete - (taken & token)
@@ -71,11 +84,15 @@ class SpikeOutput(Part):
         return self.advanced
 
     def horizon(self) -> np.ndarray:
-        return np.where(self.group < self.groups, self.silent.read(self.computed), FAR)
+        # The next word that is not empty is written with its last group.
+        word = self.group // self.gather + self.silent.read(self.computed)
+        last = np.minimum((word + 1) * self.gather, self.groups) - 1
+        return np.where(self.group < self.groups, last - self.group, FAR)
 
     def skip(self, cycles: np.ndarray) -> None:
         counts = cycles * (self.group < self.groups)
-        self.computed += counts
+        words = (self.group + counts) // self.gather - self.group // self.gather
+        self.computed += words.astype(np.int32)
         self.group += counts
 
     def select(self, kept: np.ndarray) -> None:

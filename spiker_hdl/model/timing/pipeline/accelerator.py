@@ -67,7 +67,7 @@ class Machines(Batch):
         trains: Table[str, Any],
         chunks: list[np.ndarray],
     ):
-        super().__init__(network, len(chunks))
+        super().__init__(network, mapping, len(chunks))
         self.mapping = mapping
         self.samples = np.array([len(chunk) for chunk in chunks])
         self.members = np.concatenate(chunks)
@@ -83,7 +83,7 @@ class Machines(Batch):
         for name, core in self.cores.items():
             spikes = self._train(name, trains) if name in trains else None
             if spikes is not None:
-                self.sources[name] = Output(self, spikes, core)
+                self.sources[name] = Output(self, spikes, core, core.core.gather)
             if microarchitecture.reads_potential(network, name):
                 size = network.population[name].size
                 steps = [np.ones((stimuli.steps[n], size), bool) for n in self.members]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from spiker_hdl.model.mapping import microarchitecture
+from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 
 from ..components.part import Part
@@ -20,6 +21,7 @@ class Batch:
     ----------
     network : Network
         What each machine runs.
+    mapping : Mapping
     count : int
         Number of machines.
 
@@ -30,10 +32,10 @@ class Batch:
     parts : list of Part or Trace
     """
 
-    def __init__(self, network: Network, count: int):
+    def __init__(self, network: Network, mapping: Mapping, count: int):
         self.network = network
         self.count = count
-        self.max_in_flight = microarchitecture.max_in_flight(network)
+        self.max_in_flight = microarchitecture.max_in_flight(network, mapping)
         self.parts: list[Part | Trace] = []
 
     def add(self, part: Any) -> Any:

@@ -173,7 +173,7 @@ class Core:
 class Output(Source):
     """The spikes or potentials that leave a population: ``rtl.streams.spike_output``."""
 
-    def __init__(self, batch: Batch, train: Train, core: Core):
+    def __init__(self, batch: Batch, train: Train, core: Core, gather: int = 1):
         super().__init__(batch, train)
         self.core = core
         words = train.words()
@@ -184,7 +184,8 @@ class Output(Source):
             SpikeOutput(
                 batch.count,
                 groups=groups,
-                depth=microarchitecture.spike_output_depth(groups),
+                gather=gather,
+                depth=microarchitecture.spike_output_depth(-(-groups // gather)),
                 max_steps=microarchitecture.WAITING_STEPS,
                 delay=microarchitecture.outcome_delay(core.core),
                 silent=batch.add(train.trace([_empty_words(sample) for sample in words])),

@@ -25,6 +25,7 @@ from spiker_hdl.model import (
 from spiker_hdl.model.bounds import signed_width
 from spiker_hdl.model.mapping.interleave import bank_count
 from spiker_hdl.model.mapping.layout import (
+    alternates,
     common_channels,
     in_machine_order,
     in_network_order,
@@ -132,9 +133,36 @@ def test_parameters_of_channels_repeat_at_every_position():
         biased = replace(net.population["map"], bias=tuple(map(int, bias)))
         own = replace(net, populations=[biased, net.population["head"]])
         assert parameter_period(own, mapping, "map") == period
-    assert parameter_period(net, mapping.with_writable(net, ["map"]), "map") is None
+    assert parameter_period(net, mapping.with_writable(net, ["map"]), "map") == 4
     single = network(Convolution(np.ones((4, 1, 3, 4), int), (1, 3, 4)), (4, 1, 1))
     assert parameter_period(single, Mapping.default(single), "map") is None
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"lanes": 2, "units": 2}, True),
+        ({"lanes": 1, "units": 1}, True),
+        ({"lanes": 4, "units": 4}, False),
+        ({"lanes": 2, "units": 2, "overlap": True}, False),
+        ({"lanes": 2, "units": 2, "positions": "line"}, False),
+    ],
+)
+def test_rows_alternate_where_an_event_adds_to_an_even_number(changes, expected):
+    net = network()
+    mapping = Mapping.default(net)
+    core = replace(mapping.cores["map"], **changes)
+    mapping = replace(mapping, cores={**mapping.cores, "map": core})
+    assert alternates(net, mapping, "map") == expected
+    cores = {**mapping.cores, "map": replace(core, sums="uninitialized")}
+    if expected:
+        replace(mapping, cores=cores).check(net)
+    else:
+        with pytest.raises(ValueError, match=r"^Memory of sums of 'map' must be 'auto', not "):
+            replace(mapping, cores=cores).check(net)
+    several = [*net.projections, Projection("map", "map", OneToOne([1] * 24), 1, name="self")]
+    net = replace(net, projections=several)
+    assert not alternates(net, replace(mapping, queues={**mapping.queues, "self": 40}), "map")
 
 
 def test_rows_of_a_kernel():

@@ -40,7 +40,10 @@ NETWORK = Network(
 )
 PROJECTION = {projection.name: projection for projection in NETWORK.projections}
 CORES = {"a": Core(3, 3), "b": Core(12, 8)}
-FIELDS = "lanes, units, banks, overlap, stages, weights, states, writable, block, positions"
+FIELDS = (
+    "lanes, units, banks, overlap, stages, weights, states, writable, block, positions, gather, "
+    "sums"
+)
 QUEUES = {"now": 1, "late": 10, "self": 4, "on": 1}
 
 
@@ -141,7 +144,7 @@ def test_json_and_back():
 
 
 def test_json_holds_all_of_a_core():
-    first = Core(3, 2, 8, True, 2, "block", "registers", True, 256, "line")
+    first = Core(3, 2, 8, True, 2, "block", "registers", True, 256, "line", 4, "uninitialized")
     mapping = Mapping({"a": first, "b": Core(4, 2, 1)}, QUEUES)
     text = json.loads(json.dumps(mapping.to_json()))
     few = {"lanes": 3, "units": 2, "banks": 8, "overlap": True}
@@ -149,10 +152,13 @@ def test_json_holds_all_of_a_core():
     assert text["cores"] == {
         "a": few
         | {"stages": 2, "weights": "block", "states": "registers", "writable": True, "block": 256}
-        | {"positions": "line"},
+        | {"positions": "line", "gather": 4, "sums": "uninitialized"},
         "b": {"lanes": 4, "units": 2, "banks": 1, "overlap": False, "stages": 1} | plain,
     }
     assert Mapping.from_json(text) == mapping
+    limited = replace(mapping, in_flight=2)
+    assert limited.to_json() == mapping.to_json() | {"in_flight": 2}
+    assert Mapping.from_json(limited.to_json()) == limited != mapping
     # What was written before there were kinds of memory.
     text["cores"]["a"] = few
     assert Mapping.from_json(text).cores["a"] == Core(3, 2, 8, True)
@@ -357,6 +363,21 @@ def test_nothing_changes_once_made():
             lambda: Mapping.from_json(Mapping({}).to_json() | {"queues": {"q": None}}),
             TypeError,
             "Queue depth of 'q' must be an int, not None",
+        ),
+        (
+            lambda: Mapping({}, in_flight=0),
+            ValueError,
+            "Samples in flight must be at least 1, not 0",
+        ),
+        (
+            lambda: Core(2, 2, gather=3),
+            ValueError,
+            "Gather must be 1, 2, 4, 8, 16 or 32, not 3",
+        ),
+        (
+            lambda: Core(2, 2, sums="block"),
+            ValueError,
+            "Memory of sums must be one of 'auto', 'uninitialized', not 'block'",
         ),
     ],
 )

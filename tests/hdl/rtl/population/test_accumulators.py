@@ -85,8 +85,8 @@ def plan(random, dut, steps, chance):
     """
     cycles, taken = defaultdict(dict), []
     groups = -(-dut.size // dut.units)
-    free = 1  # the earliest cycle in which may be added, and then in which sums may be asked for
-    ended = 0
+    ended = dut.folds if dut.clears else 0  # rows are cleared first
+    free = ended + 1  # the earliest cycle in which may be added, and then sums may be asked for
     empty = True
     for events, keep in steps:
         now = free
@@ -204,6 +204,50 @@ def test_scattered_lanes_know_which_rows_are_zero(size, lanes, units, overlap):
     assert run(random, dut, steps, 0.2) == answer(dut, steps)
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("size, lanes, units", [size for size in SIZES if size[1] < size[0]])
+def test_cleared_lanes_need_no_flags(size, lanes, units, keeps):
+    random = Random(f"{size} {units}")
+    dut = make(size, lanes, units, scattered=True, clears=True)
+    steps = random_steps(random, dut, keeps=keeps, count=20)
+    assert run(random, dut, steps, 0.2) == answer(dut, steps)
+
+
+def test_a_reset_clears_lanes_whatever_they_hold():
+    dut = FoldedLanes(
+        6, lanes=2, units=1, width=8, weight=4, value=unsigned(0), scattered=True, clears=True
+    )
+    reset = Signal()
+
+    async def testbench(ctx):
+        for held in (0, 2):  # nothing, or all rows with sums
+            for row in range(3):
+                ctx.set(dut.ahead, row)
+                await ctx.tick()
+                ctx.set(dut.row, row)
+                ctx.set(dut.add, held > 0)
+                ctx.set(dut.weights, [held, -held])
+                await ctx.tick()
+                ctx.set(dut.add, 0)
+                ctx.set(dut.weights, [0, 0])
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            for _ in range(3):
+                assert not ctx.get(dut.clean)
+                await ctx.tick()
+            assert ctx.get(dut.clean)
+            for group in range(6):
+                row, part = divmod(group, 2)
+                ctx.set(dut.turn, {"take": 1, "row": row, "part": part, "final": group == 5})
+                await ctx.tick()
+                assert [*ctx.get(dut.sums)] == [0]
+            ctx.set(dut.turn, {})
+            await ctx.tick()
+
+    simulate(ResetInserter(reset)(dut), testbench)
+
+
 # -- cycle by cycle ------------------------------------------------------------------------------
 
 
@@ -314,6 +358,16 @@ def test_lanes_convert(kind, lanes, overlap):
         ({"units": 5}, ValueError, "Step units must be at most 4, not 5"),
         ({"units": 3}, ValueError, "Step units must divide 4 lanes, not be 3"),
         ({"width": 0}, ValueError, "Sum width must be at least 1, not 0"),
+        (
+            {"clears": True, "overlap": True},
+            ValueError,
+            "Sums that are cleared must be in memory, without overlap",
+        ),
+        (
+            {"kind": "uninitialized"},
+            ValueError,
+            "Sums in memory without contents must be cleared",
+        ),
         ({"weight": 2.5}, TypeError, "Weight width must be an int, not 2.5"),
     ],
 )

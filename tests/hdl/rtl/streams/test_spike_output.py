@@ -35,7 +35,7 @@ def feed(dut, samples, random, chance):
                 ctx.set(dut.start, 1)
                 await ctx.tick()
                 ctx.set(dut.start, 0)
-                for index in range(dut.words):
+                for index in range(dut.groups):
                     await pause(ctx, random, chance)
                     await give(ctx, dut, step, index, n == len(sample) - 1)
 
@@ -45,10 +45,10 @@ def feed(dut, samples, random, chance):
 async def give(ctx, dut, step, index, last):
     own = [step.get(index * dut.width + k) for k in range(dut.width)]
     flags = sum((value is not None) << k for k, value in enumerate(own))
-    end = index == dut.words - 1
+    end = index == dut.groups - 1
     word = {"flags": flags, "index": index, "end": int(end), "last": int(last)}
     ctx.set(dut.i, word | {"values": [value or 0 for value in own]} if dut.value.width else word)
-    ctx.set(dut.valid, bool(flags) or end)
+    ctx.set(dut.valid, bool(flags) or end or dut.gather > 1)
     await ctx.tick()
     ctx.set(dut.valid, 0)
 
@@ -84,6 +84,28 @@ def test_spike_output_emits_values():
     async def receive(ctx):
         for _ in expected:
             received.append(plain(await get(ctx, dut.o)))
+
+    simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
+    assert received == expected
+
+
+@pytest.mark.parametrize("values", [None, (-4, 3)])
+@pytest.mark.parametrize("gather, banks", [(2, 1), (4, 2), (8, 1)])
+@pytest.mark.parametrize("size, width", [(10, 2), (21, 4), (3, 2)])
+def test_spike_output_gathers_groups(size, width, gather, banks, values):
+    random = Random(f"{size} {gather}")
+    shape = unsigned(0) if values is None else signed(3)
+    samples = random_samples(random, size, **({} if values is None else {"values": values}))
+    single = banks == 1
+    expected = events_of(samples) if single else items_of(samples, banks, width=width * gather)
+    dut = SpikeOutput(size, width=width, value=shape, banks=banks, gather=gather)
+    assert dut.words == -(-size // (width * gather))
+    received = []
+
+    async def receive(ctx):
+        for _ in expected:
+            await pause(ctx, random, 0.2)
+            received.append((plain if single else events_in)(await get(ctx, dut.o)))
 
     simulate(dut, feed(dut, samples, random, 0.2), receive, watch=[dut.o])
     assert received == expected
@@ -171,9 +193,10 @@ def test_spike_output_converts():
         ({"size": 2.0}, TypeError, "Spike output size must be an int, not 2.0"),
         ({"width": 0}, ValueError, "Spike output width must be at least 1, not 0"),
         ({"width": None}, TypeError, "Spike output width must be an int, not None"),
+        ({"gather": 3}, ValueError, "Gather must be a power of two, not 3"),
     ],
 )
 def test_spike_output_rejects(bad, error, message):
     arguments = {"size": 8, "width": 4} | bad
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
-        SpikeOutput(arguments["size"], width=arguments["width"])
+        SpikeOutput(**arguments)
