@@ -24,8 +24,8 @@ from .window import ReceiveWindow
 
 __all__ = ["Link"]
 
-ENTRANCE = 3
-"""Entries of the queue before an input, with which a beat passes in each cycle."""
+EXIT = 3
+"""Entries of the queue behind the replies, with which a byte passes in each cycle."""
 
 QUIET = 16
 """Cycles without visible activity after which the link is idle; no stage works that long unseen."""
@@ -115,9 +115,10 @@ class Link(wiring.Component):
             beats.append(data.StructLayout({"beat": LoadBeat(), "last": 1}))
         window, replies = ReceiveWindow(), Replies(identity.to_bytes(), writable=writable)
         unpacker, packer = Unpacker(beats), Packer(inner.o.p.shape())
-        entrances = [Queue(beat, depth=ENTRANCE) for beat in beats]
+        # The unpacker gives a beat in two cycles at most, as a queue of one entry passes them.
+        entrances = [Queue(beat, depth=1) for beat in beats]
         m.submodules.reader = reader = FrameReader()
-        m.submodules.exit = out = Queue(8, depth=ENTRANCE)
+        m.submodules.exit = out = Queue(8, depth=EXIT)
 
         # What a reset by the host clears. The reader is at the end of the frame that asks for it,
         # and the byte at the exit must stay on offer, so these two are not cleared.

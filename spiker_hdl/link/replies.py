@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth import *
 from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.link.protocol.frames import (
@@ -22,7 +23,7 @@ from spiker_hdl.link.protocol.frames import (
 )
 from spiker_hdl.link.protocol.identity import Identity
 from spiker_hdl.model.mapping.reload import DIGEST, DIGEST_BYTES, Store
-from spiker_hdl.rtl.common.memory import Load, readable
+from spiker_hdl.rtl.common.memory import Load, Loader
 
 from .window import Command, Octet
 from .writer import FrameWriter
@@ -166,11 +167,11 @@ class Replies(wiring.Component):
         header = _Header()
         count = Signal(range(PAGE))  # of the byte within header or payload
         idle, ready = self._slots(m, writer, state, header)
-        # ``ahead`` is the next value of ``count``: the memory of the digest needs it a cycle early.
+        # ``ahead`` is the next value of ``count``: the memory of the pages needs it a cycle early.
         ahead = Signal.like(count)
         m.d.comb += ahead.eq(count)
         m.d.sync += count.eq(ahead)
-        octet = self._octet(m, header.sequence, count, ahead)
+        octet = self._octet(m, header.sequence, ahead)
         session = self.session[:8], self.session[8:]
         fields = Array([header.length, header.code, header.sequence, *session])
         # Sampled together with the number in the header, so that the parts of a status agree.
@@ -257,19 +258,26 @@ class Replies(wiring.Component):
                 m.d.comb += [writer.i.valid.eq(1), writer.i.p.data.eq(octet)]
                 m.d.comb += writer.i.p.end.eq(count == PAGE - 1)
 
-    def _octet(self, m, page, count, ahead):
-        """Return a byte of a page; those of the digest come from a memory if it can change."""
-        # The pages are constants, so this becomes a table in logic.
-        octet = Array(self.pages)[page * PAGE + count]
-        if not self.writable:
-            return octet
-        first = Identity.NETWORK
-        store = Store(DIGEST, "", "digest", 0, 8, DIGEST_BYTES)
-        digest = self.pages[first : first + DIGEST_BYTES]
-        row, contents = readable(m, "digest", store, digest, self.load)
-        m.d.comb += row.eq(ahead - first)
-        inside = (page == 0) & (count >= first) & (count < first + DIGEST_BYTES)
-        return Mux(inside, contents, octet)
+    def _octet(self, m, page, ahead):
+        """Return a byte of a page, from a memory in which the digest can be replaced."""
+        # A table in logic would take hundreds of look-up tables of four inputs.
+        m.submodules.pages = memory = Memory(
+            shape=unsigned(8), depth=len(self.pages), init=self.pages
+        )
+        read = memory.read_port()
+        m.d.comb += read.addr.eq(page * PAGE + ahead)
+        if self.writable:
+            store = Store(DIGEST, "", "digest", 0, 8, DIGEST_BYTES)
+            m.submodules.digest_loader = loader = Loader(store)
+            write = memory.write_port()
+            m.d.comb += [
+                loader.load.valid.eq(self.load.valid),
+                loader.load.beat.eq(self.load.beat),
+                write.addr.eq(Identity.NETWORK + loader.row),
+                write.en.eq(loader.enable),
+                write.data.eq(self.load.beat.data[:8]),
+            ]
+        return read.data
 
     def _execute(self, m, state: _State) -> None:
         """Execute a command of the host in the cycle in which it comes."""

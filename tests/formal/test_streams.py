@@ -76,6 +76,12 @@ def input_port_of(module, form):
 
 
 # Component, mode and depth of its proof, and a fault in its module that the proof must find.
+SPIKE_OUTPUT = (
+    "self.free.eq(waiting < WAITING_STEPS)",
+    "[self.free.eq(waiting < WAITING_STEPS), self.o.p.last.eq(self.i.last)]",
+)
+"""A token that tells whether the sample ends before it is stored."""
+
 CASES = {
     "queue of one": (
         queue,
@@ -138,10 +144,13 @@ CASES = {
         spike_output,
         lambda module: module.SpikeOutput(5, width=3),
         ("prove", 3),
-        (
-            "queue.i.valid.eq(self.valid)]",
-            "queue.i.valid.eq(self.valid), self.o.p.last.eq(self.i.last)]",
-        ),
+        SPIKE_OUTPUT,
+    ),
+    "spike_output of gathered groups": (
+        spike_output,
+        lambda module: module.SpikeOutput(5, width=1, gather=2),
+        ("prove", 3),
+        SPIKE_OUTPUT,
     ),
     "input port of events": (
         input_port,
