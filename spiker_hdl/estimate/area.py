@@ -8,12 +8,13 @@ from spiker_hdl.model import Core, Mapping, Network, store_bits
 from spiker_hdl.model.bounds import bounds
 from spiker_hdl.model.dynamics.wrapped import Wrapped
 from spiker_hdl.model.mapping.core import row_parts
-from spiker_hdl.model.mapping.interleave import bank_count, bank_rows, clocked_banks
+from spiker_hdl.model.mapping.interleave import bank_count, bank_rows, sums_clocked
 from spiker_hdl.model.mapping.layout import (
     kernel_size,
     pooled_rows,
     pooled_width,
     summed_apart,
+    updates_by_window,
 )
 from spiker_hdl.model.mapping.microarchitecture import spike_output_depth
 from spiker_hdl.rtl.population.neuron_update import state_layout
@@ -125,16 +126,17 @@ def _working_memories(network: Network, mapping: Mapping) -> list[_Memory]:
         if rows > 1 and core.states != "registers":
             state_bits = Shape.cast(state_layout(population, bound)).width
             memories.append(_Memory(words, core.units * state_bits))
-            for receptor in {link.receptor for link in network.into(population.name)}:
-                if core.sums == "auto":
-                    width = bound.receptors[receptor].sum_width
-                    memories.append(_Memory(rows, core.lanes * width))
+            by_window = updates_by_window(network, mapping, population.name)
+            receptors = {link.receptor for link in network.into(population.name)}
+            for receptor in () if by_window or core.sums != "auto" else receptors:
+                width = bound.receptors[receptor].sum_width
+                memories.append(_Memory(rows, core.lanes * width))
         for projection in network.into(population.name):
             if summed_apart(network, mapping, projection):
                 width = pooled_width(network, mapping, projection)
                 banks = bank_count(projection.synapses, core.positions)
                 rows = bank_rows(projection.synapses, core.lanes, core.positions)
-                if clocked_banks(core.states, banks, rows):
+                if sums_clocked(projection.synapses, core.lanes, core.positions, core.states):
                     # Each has a further row that is always zero.
                     memories += banks * [_Memory(rows + 1, core.lanes * width)]
                 windows = pooled_rows(projection, core.lanes)
@@ -187,18 +189,21 @@ def _apart_luts(network: Network, mapping: Mapping, family: Family) -> float:
         bits = core.lanes * pooled_width(network, mapping, projection)
         products = family.product_luts * value * (projection.width + value)
         luts += banks * (bits + core.lanes * products)
-        if not clocked_banks(core.states, banks, rows):
+        if not sums_clocked(projection.synapses, core.lanes, core.positions, core.states):
             luts += banks * bits * _memory_luts(rows + 1, family)
         # Banks are joined, and in pooled windows compared with the maximum so far.
         luts += bits * (banks // (family.lut_inputs - 1) + 2 * (projection.pooling is not None))
     return luts
 
 
-def _lane_luts(mapping: Mapping, family: Family) -> int:
+def _lane_luts(network: Network, mapping: Mapping, family: Family) -> int:
     """Return the look-up tables of lanes and step units."""
-    cores = mapping.cores.values()
-    lanes = sum(core.lanes for core in cores)
-    units = sum(core.units for core in cores)
+    units = sum(core.units for core in mapping.cores.values())
+    # Maxima of windows are added to nothing.
+    lanes = sum(
+        core.units if updates_by_window(network, mapping, name) else core.lanes
+        for name, core in mapping.cores.items()
+    )
     # A lane without a step unit of its own is an accumulator alone, of a third of the size.
     return family.lane_luts * units + family.lane_luts * max(0, lanes - units) // 3
 
@@ -296,7 +301,7 @@ def estimate_area(
     bits = sum(memory.words * memory.bits for memory in weights if not memory.in_block_ram(kind))
     return AreaEstimate(
         kind.link_luts
-        + _lane_luts(mapping, kind)
+        + _lane_luts(network, mapping, kind)
         + round(_product_luts(network, mapping, kind) + _receptor_luts(network, mapping, kind))
         + round(_apart_luts(network, mapping, kind))
         + _gate_luts(network, mapping)

@@ -12,9 +12,9 @@ __all__ = [
     "bank_count",
     "bank_places",
     "bank_rows",
-    "clocked_banks",
     "interleaves",
     "parallel_axes",
+    "sums_clocked",
 ]
 
 SHALLOW = 64
@@ -108,16 +108,15 @@ def bank_rows(synapses: Convolution, lanes: int, positions: str) -> int:
     return int(bank_places(synapses, lanes, positions)[..., 1].max()) + 1
 
 
-def clocked_banks(states: str, banks: int, rows: int) -> bool:
-    """Return whether banks of sums are in memory that is read with the clock, as block RAM is.
+def sums_clocked(synapses: Convolution, lanes: int, positions: str, states: str) -> bool:
+    """Return whether sums by position are in memory that is read with the clock, as block RAM is.
 
     Parameters
     ----------
-    states : str
-        Kind of memory for sums: see :class:`~spiker_hdl.model.Core`.
-    banks, rows : int
-        Number of banks, and of rows in each.
+    synapses : Convolution
+    lanes, positions, states
+        As members of :class:`~spiker_hdl.model.Core`.
     """
-    if states == "auto":
-        return banks == 1 or rows > SHALLOW
-    return states == "block"
+    if states != "auto":
+        return states == "block"
+    return bank_count(synapses, positions) == 1 or bank_rows(synapses, lanes, positions) > SHALLOW

@@ -42,6 +42,7 @@ __all__ = [
     "pooled_rows",
     "pooled_width",
     "summed_apart",
+    "updates_by_window",
 ]
 
 
@@ -236,6 +237,19 @@ def summed_apart(network: Network, mapping: "Mapping", projection: Projection) -
     if mapping.store(network, projection) != "kernel":
         return False
     return projection.pooling is not None or mapping.cores[projection.target].positions != "one"
+
+
+def updates_by_window(network: Network, mapping: "Mapping", name: str) -> bool:
+    """Return whether a population is updated window by window, from what lies by position alone.
+
+    So it is if a single projection without a delay leads to it, whose sums serve in one step only
+    and lie by position, and its neurons are not coupled.
+    """
+    projections = network.into(name)
+    if len(projections) != 1 or projections[0].delay or network.holds(name):
+        return False
+    coupled = network.population[name].coupling is not None
+    return not coupled and summed_apart(network, mapping, projections[0])
 
 
 def pooled_width(network: Network, mapping: "Mapping", projection: Projection) -> int:

@@ -11,6 +11,7 @@ __all__ = [
     "WAITING_STEPS",
     "clears",
     "clocked",
+    "group_delay",
     "interval",
     "max_in_flight",
     "outcome_delay",
@@ -18,6 +19,7 @@ __all__ = [
     "reads_potential",
     "scatters",
     "spike_output_depth",
+    "window_interval",
 ]
 
 WAITING_STEPS = 2
@@ -40,7 +42,12 @@ def outcome_delay(core: Core) -> int:
 
     With several banks, one more cycle adds up their weights.
     """
-    return 3 + core.stages + (core.banks > 1)
+    return 2 + group_delay(core) + (core.banks > 1)
+
+
+def group_delay(core: Core) -> int:
+    """Return the cycles from the sums of a group of neurons to its outcome."""
+    return 1 + core.stages
 
 
 def interval(core: Core, groups: int, coupled: bool = False) -> int:
@@ -51,6 +58,15 @@ def interval(core: Core, groups: int, coupled: bool = False) -> int:
     group have an input in the next step.
     """
     return max(3 + core.stages, groups + (1 + core.stages if coupled else 0))
+
+
+def window_interval(core: Core, groups: int) -> int:
+    """Return the minimum number of cycles from a step's last group of neurons to the next's first.
+
+    Groups may come at any time within a step, and one after the other in the next one, in which
+    the states of each must have been written back to memory before they are read again.
+    """
+    return max(1, interval(core, 1) - (groups - 1))
 
 
 def overlaps(network: Network, name: str, core: Core) -> bool:

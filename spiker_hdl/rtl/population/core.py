@@ -14,6 +14,7 @@ from spiker_hdl.model.mapping.layout import (
     parameter_period,
     pooled_width,
     summed_apart,
+    updates_by_window,
 )
 from spiker_hdl.model.mapping.microarchitecture import (
     clears,
@@ -22,6 +23,7 @@ from spiker_hdl.model.mapping.microarchitecture import (
     overlaps,
     reads_potential,
     scatters,
+    window_interval,
 )
 from spiker_hdl.model.mapping.reload import in_memory, stores
 from spiker_hdl.rtl.common.adders import adder_tree, product
@@ -38,6 +40,7 @@ from .event_merger import EventMerger
 from .neuron_update import NeuronUpdate
 from .pooled_convolution import PooledEvent
 from .update_sequencer import UpdateSequencer
+from .window_sequencer import WindowSequencer
 
 __all__ = ["PopulationCore", "event_of"]
 
@@ -52,7 +55,8 @@ class PopulationCore(wiring.Component):
     ceil(size / units))`` cycles, and that of coupled neurons ``max(3 + stages, 1 + stages +
     ceil(size / units))``. During the update no events are accepted, unless the mapping
     overlaps the two, and the events of the population leave in ascending order. Inputs have fixed
-    priority, and the first input has the highest.
+    priority, and the first input has the highest. A population whose only input are the maxima of
+    windows is updated as these come: see :class:`~.window_sequencer.WindowSequencer`.
 
     An update starts only if the outputs have room for its events. The outputs store the events of
     at most one earlier step, so consecutive steps without events may take one or two cycles more:
@@ -70,6 +74,8 @@ class PopulationCore(wiring.Component):
 
     Attributes
     ----------
+    by_window : bool
+        Whether neurons are updated as the maxima of windows come, which are added to nothing.
     reads_potential : bool
         Whether a readout reads the membrane potentials.
     clocked : bool
@@ -120,6 +126,7 @@ class PopulationCore(wiring.Component):
         self.core = core = mapping.cores[name]
         self.bounds = network.bounds[name]
         self.projections = network.into(name)
+        self.by_window = updates_by_window(network, mapping, name)
         self.overlap = overlaps(network, name, core)
         self.clocked = clocked(network, name)
         self.reads_potential = reads_potential(network, name)
@@ -180,25 +187,53 @@ class PopulationCore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        m.submodules.event_merger = event_merger = self._event_merger()
         m.submodules.neuron_update = neuron_update = self.neuron_update
         if neuron_update.store is not None:
             wiring.connect(m, wiring.flipped(self.load), neuron_update.load)
+        m.d.comb += self.outcome.eq(neuron_update.o)
+        outputs = [*self._outputs(m)]
+        # The neurons cannot stall, so a step ends only while every output has room for its result.
+        free = Cat(output.free for output in outputs).all()
+        start = self._update_by_window(m, free) if self.by_window else self._update(m, free)
+        m.d.comb += [output.start.eq(start) for output in outputs]
+
+        return m
+
+    def _update_by_window(self, m, free) -> Signal:
+        """Update neurons as the maxima of their windows come; return when a step starts."""
+        m.submodules.window_sequencer = sequencer = WindowSequencer(
+            self.events[0],
+            size=self.population.size,
+            lanes=self.core.lanes,
+            units=self.core.units,
+            interval=window_interval(self.core, self.neuron_update.groups),
+            shift=self.shifts[0],
+        )
+        wiring.connect(m, wiring.flipped(self.i0), sequencer.i)
+        m.d.comb += [
+            sequencer.free.eq(free),
+            self.finish.eq(sequencer.finish),
+            self.idle.eq(sequencer.idle),
+        ]
+        for name in ("ahead", "go", "group", "first", "last"):
+            m.d.comb += getattr(self.neuron_update, name).eq(getattr(sequencer, name))
+        sums = getattr(self.neuron_update, self.neuron_update.sums_port(self.receptors[0]))
+        m.d.comb += [sums[n].eq(sequencer.sums[n]) for n in range(self.core.units)]
+        return sequencer.start
+
+    def _update(self, m, free) -> Signal:
+        """Add events to sums, and update neurons when a step ends; return when one ends."""
+        neuron_update = self.neuron_update
+        m.submodules.event_merger = event_merger = self._event_merger()
         for n in range(len(self.events)):
             wiring.connect(
                 m, wiring.flipped(getattr(self, f"i{n}")), getattr(event_merger, f"i{n}")
             )
-        # The neurons cannot stall, so a step ends only while every output has room for its result.
-        outputs = [*self._outputs(m)]
         m.d.comb += [
-            event_merger.free.eq(Cat(output.free for output in outputs).all()),
+            event_merger.free.eq(free),
             self.finish.eq(event_merger.complete & event_merger.last),
             self.idle.eq(event_merger.idle),
-            self.outcome.eq(neuron_update.o),
         ]
-        for output in outputs:
-            m.d.comb += output.start.eq(event_merger.complete)
-
         m.submodules.update_sequencer = sequencer = UpdateSequencer(
             self.population.size, lanes=self.core.lanes, units=self.core.units
         )
@@ -217,8 +252,7 @@ class PopulationCore(wiring.Component):
             neuron_update.last.eq(sequencer.final),
         ]
         self._accumulate(m, event_merger, sequencer.turn)
-
-        return m
+        return event_merger.complete
 
     def _weight_memory(self) -> WeightMemory:
         rows, kernels = in_memory(self.network, self.mapping, self.population.name)

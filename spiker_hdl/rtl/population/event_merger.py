@@ -79,7 +79,7 @@ class EventMerger(wiring.Component):
     weight : Out(signed)
         With ``direct``: the weight.
     maxima : Out(ArrayLayout(signed, lanes)), if there are pooled events
-        What a pooled event adds to each sum of the row; 0 with other events.
+        With ``event``: what a pooled event adds to each sum of the row; 0 with other events.
     first : Out(1)
         No earlier event has come in this step or, if ``holds``, in this sample.
     complete : Out(1)
@@ -199,7 +199,8 @@ class EventMerger(wiring.Component):
         m.d.comb += self.last.eq(Cat(i.p.last for i in inputs).any())
         for n, (i, offset) in enumerate(zip(inputs, self.bases, strict=True)):
             m.d.comb += i.ready.eq(Mux(i.p.end, self.complete, done & grant[n]))
-            with m.If(grant[n]):
+            # A single input needs no choice.
+            with m.If(grant[n] if len(inputs) > 1 else C(1)):
                 m.d.comb += self._forward(n, i, base + offset, fold)
 
         with m.If(self.complete):

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
 from spiker_hdl.model import Projection
-from spiker_hdl.model.mapping.interleave import bank_count, bank_places, bank_rows, clocked_banks
+from spiker_hdl.model.mapping.interleave import bank_count, bank_places, bank_rows, sums_clocked
 from spiker_hdl.model.mapping.layout import pooled_rows
 from spiker_hdl.model.mapping.reload import Store
 from spiker_hdl.rtl.common.memory import Load
@@ -40,11 +40,11 @@ class PooledEvent(data.StructLayout):
     fold : unsigned
         Row of sums.
     maxima : ArrayLayout(signed(width), lanes)
-        What is added to each sum of the row.
+        What is added to each sum of the row; zero with the token.
     end : unsigned(1)
         Whether this is the token that ends a step.
     last : unsigned(1)
-        With ``end``: whether the step is the last of its sample.
+        Whether the step is the last of its sample.
     """
 
     def __init__(self, folds: int, lanes: int, width: int):
@@ -63,11 +63,11 @@ class PooledConvolution(wiring.Component):
     A row of the kernel is added to each bank in each cycle, as :class:`ConvolutionLookup` and
     :class:`ParallelLookup` give them. When the token of a step with such rows is offered, the sums
     are read by windows: a row of ``lanes`` sums in each cycle, the first two cycles after the token
-    was offered. The maxima of a window are valid in the cycle after its last row was read; if they
-    are not taken, the last row of the next window waits. A row is set to zero as it is read for the
-    last time. The token passes when the last maxima have left. The token of a step without rows
-    passes in the cycle in which it is offered. After reset all rows are set to zero, one in each
-    bank in a cycle, until ``clean``; no event must come before.
+    was offered, or three if they are in block RAM. The maxima of a window are valid in the cycle
+    after its last row was read; if they are not taken, the last row of the next window waits. A row
+    is set to zero as it is read for the last time. The token passes when the last maxima have left.
+    The token of a step without rows passes in the cycle in which it is offered. After reset all
+    rows are set to zero, one in each bank in a cycle, until ``clean``; no event must come before.
 
     Without pooling, every position is a window of its own.
 
@@ -158,7 +158,7 @@ class PooledConvolution(wiring.Component):
     @property
     def clocked(self) -> bool:
         """Whether the banks are in memory that is read with the clock."""
-        return clocked_banks(self.states, self.banks, self.rows)
+        return sums_clocked(self.projection.synapses, self.lanes, self.positions, self.states)
 
     def elaborate(self, platform):
         m = Module()
@@ -182,7 +182,8 @@ class PooledConvolution(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(offered | passes),
             self.o.p.end.eq(~offered),
-            self.o.p.last.eq(lookup.o.p.last & ~offered),
+            # The token of the step is there until its last maxima have left.
+            self.o.p.last.eq(lookup.o.p.last),
         ]
         with m.If(free):
             m.d.sync += offered.eq(0)
@@ -202,8 +203,11 @@ class PooledConvolution(wiring.Component):
                 with m.If(adding):
                     m.d.sync += some.eq(1)
                 with m.Elif(lookup.o.valid & some):
-                    m.next = "Request"
-            # The last row is written in this cycle, so that the first of the sums can be requested.
+                    m.next = "Write" if self.clocked else "Request"
+            # The last row is written in this cycle, and block RAM gives it only in the next one.
+            with m.State("Write"):
+                m.next = "Request"
+            # All rows are written, or are in this cycle: the first of the sums can be requested.
             with m.State("Request"):
                 m.d.comb += [reading.eq(1), onward.eq(1)]
                 m.next = "Pool"
@@ -217,7 +221,7 @@ class PooledConvolution(wiring.Component):
                 with m.If(onward & entry.over):
                     m.d.sync += some.eq(0)
                     m.next = "Add"
-        self._join(m, banks, entry, joins)
+        self._join(m, banks, entry, joins, free)
         m.d.comb += [
             self.clean.eq(~fsm.ongoing("Clear")),
             self.idle.eq(lookup.idle & ~some & ~offered & fsm.ongoing("Add")),
@@ -327,17 +331,24 @@ class PooledConvolution(wiring.Component):
         m.d.sync += [place.eq(port.addr), entry.eq(ahead)]
         return entry, ahead
 
-    def _join(self, m, banks: list[SumBank], entry, joins) -> None:
+    def _join(self, m, banks: list[SumBank], entry, joins, free) -> None:
         """Keep the maxima of a window so far, and offer them behind its last row."""
+        offers = joins & entry.final
         for n in range(self.lanes):
             now = reduce(or_, (bank.sums[n].as_unsigned() for bank in banks)).as_signed()
             best = Signal(signed(self.width), name=f"best_{n}")
             if self.projection.pooling is None:  # a window has one position
                 highest = now
             else:
-                # The first row of a window is its maximum so far, whatever it is.
-                highest = Mux(entry.first | (now > best), now, best)
+                # The first row of a window is its maximum so far, whatever it is. The sign of a
+                # difference takes fewer look-up tables than a comparison, since those of its
+                # carries join the banks too.
+                less = (best - now)[-1]
+                highest = Mux(entry.first | less, now, best)
                 with m.If(joins):
                     m.d.sync += best.eq(highest)
-            with m.If(joins & entry.final):
+            with m.If(offers):
                 m.d.sync += self.o.p.maxima[n].eq(highest)
+        # A step of which only the token is offered has maxima of zero.
+        with m.If(free & ~offers):
+            m.d.sync += self.o.p.maxima.eq(0)

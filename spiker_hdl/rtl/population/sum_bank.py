@@ -47,7 +47,8 @@ class SumBank(wiring.Component):
     value : In(value)
         Value of the event, sampled with ``add``.
     sums : Out(ArrayLayout(signed(width), lanes))
-        Sums of the row in this cycle, before anything is added.
+        Sums of the row in this cycle, before anything is added. From block RAM, they are valid if
+        the row was not written in the cycle before.
     """
 
     ahead: Signal
@@ -94,21 +95,29 @@ class SumBank(wiring.Component):
             shape=unsigned(layout.size), depth=self.rows + 1, init=[], attrs=kept_in(self.kind)
         )
         write = memory.write_port()
+        m.d.comb += [write.addr.eq(self.row), write.en.eq(self.add | self.clear)]
         if self.clocked:
-            # The row may be the one that is written in this cycle.
-            read = memory.read_port(transparent_for=[write])
+            read = memory.read_port()
             m.d.comb += read.addr.eq(self.ahead)
+            before = data.View(layout, self._forwarded(m, read.data, write))
         else:
             read = memory.read_port(domain="comb")
             m.d.comb += read.addr.eq(self.row)
+            before = data.View(layout, read.data)
         after = data.View(layout, write.data)
-        m.d.comb += [
-            self.sums.as_value().eq(read.data),
-            write.addr.eq(self.row),
-            write.en.eq(self.add | self.clear),
-        ]
+        m.d.comb += self.sums.as_value().eq(read.data)
         for n in range(self.lanes):
-            before = Mux(self.clear, 0, self.sums[n])
-            m.d.comb += after[n].eq(before + product(self.weights[n], self.value))
+            # The sum is the second operand, so that what selects it fits into the adder's tables.
+            own = product(self.weights[n], self.value)
+            m.d.comb += after[n].eq(own + Mux(self.clear, 0, before[n]))
 
         return m
+
+    def _forwarded(self, m, row: Value, write) -> Value:
+        """Return a row that was requested, or what was written to it in that cycle.
+
+        A transparent port would do so for ``sums`` too, whose readers need it not.
+        """
+        again, written = Signal(), Signal.like(write.data)
+        m.d.sync += [again.eq(write.en & (self.ahead == self.row)), written.eq(write.data)]
+        return Mux(again, written, row)

@@ -21,13 +21,16 @@ class PooledConvolution(Part):
         The look-up of the kernel's rows.
     sizes : sequence of int
         Rows of sums of each window.
+    clocked : bool
+        Whether sums are read with the clock, so that the last row must be written before.
     """
 
-    ADD, REQUEST, POOL = 0, 1, 2
+    ADD, WRITE, REQUEST, POOL = range(4)
 
-    def __init__(self, lookup: ConvolutionLookup, sizes: Sequence[int]):
+    def __init__(self, lookup: ConvolutionLookup, sizes: Sequence[int], *, clocked: bool):
         machines = len(lookup.left)
         self.lookup = lookup
+        self.first = self.WRITE if clocked else self.REQUEST
         # By row: whether it is the last of its window.
         self.finals = [n == size - 1 for size in sizes for n in range(size)]
         self.state = np.zeros(machines, np.int8)
@@ -59,12 +62,13 @@ class PooledConvolution(Part):
         over = onward & (self.row == len(self.finals) - 1)
         self.offered = (onward & final) | ~free
         self.advanced = self.lookup.advanced | self.adding | self.begins | onward
-        self.advanced = self.advanced | (self.state == self.REQUEST)
+        self.advanced = self.advanced | (self.state == self.WRITE) | (self.state == self.REQUEST)
         self.row = np.where(over, 0, self.row + onward)
         self.some = (self.some | self.adding) & ~over
-        state = np.where(self.state == self.REQUEST, self.POOL, self.state)
+        # From writing to requesting, and from that to pooling.
+        state = np.where(adds | pools, self.state, self.state + 1)
         state = np.where(over, self.ADD, state)
-        self.state = np.where(self.begins, self.REQUEST, state).astype(np.int8)
+        self.state = np.where(self.begins, self.first, state).astype(np.int8)
         return taking
 
     def changed(self) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The handshake of the spike output of a population."""
 
+from typing import Any
+
 import numpy as np
 
 from ..traces import Trace
@@ -7,7 +9,7 @@ from .part import FAR, Part
 from .queue import Queue
 from .scanner import Scanner
 
-__all__ = ["SpikeOutput"]
+__all__ = ["PacedSpikeOutput", "SpikeOutput"]
 
 
 class SpikeOutput(Part):
@@ -25,7 +27,7 @@ class SpikeOutput(Part):
     depth, max_steps : int
         Words and steps that may wait.
     delay : int
-        Cycles from a step's end to its first group.
+        Cycles from a step's start to its first group.
     silent : Trace
         For each word, how many consecutive words from it on are empty, and so not written.
     """
@@ -57,14 +59,14 @@ class SpikeOutput(Part):
         """Where one more step can wait."""
         return self.waiting < self.max_steps
 
-    def clock(self, complete, taken, token, words: Trace, kept: Trace) -> None:
+    def clock(self, start, go, taken, token, words: Trace, kept: Trace) -> None:
         """Advance by a cycle.
 
-        ``complete`` is where a step ends, ``taken`` where an item leaves, ``token`` where that is a
-        token. ``words`` has every word, ``kept`` those that are written.
+        ``start`` is where a step starts whose words follow, ``go`` where a group of neurons reads
+        its sums, ``taken`` where an item leaves, ``token`` where that is a token. ``words`` has
+        every word, ``kept`` those that are written.
         """
-        group = np.where(self.coming[-1], 0, self.group)
-        comes = group < self.groups
+        comes, group, moved = self._next_group(start, go)
         last = group == self.groups - 1
         over = comes & (last | (group % self.gather == self.gather - 1))
         written = over & (last | (words.read(self.computed) > 0))
@@ -72,13 +74,22 @@ class SpikeOutput(Part):
         word = kept.read(self.queue.place)
         self.scanner.clock(taken, ready, self.queue.valid, word)
         self.queue.clock(written, ready)
-        self.advanced = (
-            self.coming.any(axis=0) | complete | self.queue.advanced | self.scanner.advanced
-        )
+        self.advanced = moved | self.queue.advanced | self.scanner.advanced
         self.computed += over
+        self.waiting = self.waiting + start - (taken & token)
+
+    def _next_group(self, start, go):
+        """Return where a group comes, its number, and where more than counters moves."""
+        group = np.where(self.coming[-1], 0, self.group)
+        moved = self.coming.any(axis=0) | start
         self.group = np.minimum(group + 1, self.groups)
-        self.coming = np.concatenate([complete[None], self.coming[:-1]])
-        self.waiting = self.waiting + complete - (taken & token)
+        self.coming = np.concatenate([start[None], self.coming[:-1]])
+        return group < self.groups, group, moved
+
+    @property
+    def going(self) -> np.ndarray:
+        """Where a group comes in the next cycle, if that is like the last one."""
+        return self.group < self.groups
 
     def changed(self) -> np.ndarray:
         return self.advanced
@@ -87,10 +98,10 @@ class SpikeOutput(Part):
         # The next word that is not empty is written with its last group.
         word = self.group // self.gather + self.silent.read(self.computed)
         last = np.minimum((word + 1) * self.gather, self.groups) - 1
-        return np.where(self.group < self.groups, last - self.group, FAR)
+        return np.where(self.going, last - self.group, FAR)
 
     def skip(self, cycles: np.ndarray) -> None:
-        counts = cycles * (self.group < self.groups)
+        counts = cycles * self.going
         words = (self.group + counts) // self.gather - self.group // self.gather
         self.computed += words.astype(np.int32)
         self.group += counts
@@ -99,3 +110,25 @@ class SpikeOutput(Part):
         super().select(kept)
         self.queue.select(kept)
         self.scanner.select(kept)
+
+
+class PacedSpikeOutput(SpikeOutput):
+    """A spike output whose groups come ``delay`` cycles after they read their sums.
+
+    Between two groups of a step, there may be any number of cycles.
+    """
+
+    def __init__(self, machines: int, **settings: Any):
+        super().__init__(machines, **settings)
+        self.group = np.zeros(machines, np.int32)
+
+    def _next_group(self, start, go):
+        comes, group = self.coming[-1], self.group
+        moved = (self.coming != go).any(axis=0)
+        self.group = np.where(comes, (group + 1) % self.groups, group)
+        self.coming = np.concatenate([go[None], self.coming[:-1]])
+        return comes, group, moved
+
+    @property
+    def going(self) -> np.ndarray:
+        return self.coming[-1]

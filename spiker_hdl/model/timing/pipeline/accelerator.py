@@ -21,6 +21,7 @@ from ..components.queue import Queue
 from ..components.readout import Readout
 from ..components.sample_control import Starts
 from ..components.spike_output import SpikeOutput
+from ..components.window_sequencer import WindowSequencer
 from ..traces import Train
 from .batch import Batch
 from .elapsed import Elapsed, Spent
@@ -117,7 +118,8 @@ class Machines(Batch):
                 queue = self.add(Queue(self.count, self.max_in_flight))
                 self.counters.append(queue)
                 self.sources[name].sinks.append(SpikeCount(queue))
-        self.counting = [p for p in self.parts if isinstance(p, EventMerger | SpikeOutput)]
+        counting = EventMerger | WindowSequencer | SpikeOutput
+        self.counting = [p for p in self.parts if isinstance(p, counting)]
         self.all = [*self.sources.values(), *self.potentials.values()]
         for source in self.all:
             source.branches = self.add(Branches(self.count, len(source.sinks)))

@@ -4,12 +4,14 @@ import numpy as np
 
 from spiker_hdl.model.graph import Projection
 from spiker_hdl.model.mapping import microarchitecture
+from spiker_hdl.model.mapping.interleave import sums_clocked
 from spiker_hdl.model.mapping.layout import (
     in_machine_order,
     kernel_events,
     neuron_order,
     pooled_rows,
     summed_apart,
+    updates_by_window,
 )
 from spiker_hdl.model.mapping.mapping import Mapping
 
@@ -20,7 +22,8 @@ from ..components.pooled_convolution import PooledConvolution
 from ..components.queue import Queue
 from ..components.serializer import Serializer
 from ..components.sparse_lookup import SparseLookup
-from ..components.spike_output import SpikeOutput
+from ..components.spike_output import PacedSpikeOutput, SpikeOutput
+from ..components.window_sequencer import WindowSequencer
 from ..traces import EVENT, LAST, TOKEN, Trace, Train
 from .batch import Batch
 from .source import Source
@@ -99,6 +102,17 @@ class Core:
         coupled = network.population[name].coupling is not None
         cycles = microarchitecture.interval(core, self.groups, coupled)
         self.slowest = max(-(-size // core.lanes), cycles if coupled else self.groups)
+        self.by_window = updates_by_window(network, mapping, name)
+        if self.by_window:
+            self.window_sequencer = batch.add(
+                WindowSequencer(
+                    batch.count,
+                    groups=self.groups,
+                    parts=-(-core.lanes // core.units),
+                    interval=microarchitecture.window_interval(core, self.groups),
+                )
+            )
+            return
         direct = [mapping.store(network, projection) != "rows" for projection in projections]
         self.event_merger = batch.add(
             EventMerger(
@@ -140,8 +154,10 @@ class Core:
             lookup = ConvolutionLookup(count, axes)
             if not summed_apart(network, self.mapping, projection):
                 return lookup, added
-            windows = pooled_rows(projection, self.core.lanes)
-            return PooledConvolution(lookup, [len(rows) for rows in windows]), added
+            sizes = [len(rows) for rows in pooled_rows(projection, self.core.lanes)]
+            lanes, positions, states = self.core.lanes, self.core.positions, self.core.states
+            clocked = sums_clocked(projection.synapses, lanes, positions, states)
+            return PooledConvolution(lookup, sizes, clocked=clocked), added
         synapses = in_machine_order(network, self.mapping, projection).synapses
         return SparseLookup(count, synapses.kind == "one_to_one"), synapses.fan_out()
 
@@ -158,13 +174,19 @@ class Core:
         source.sinks.append(line)
 
     def clock(self) -> None:
-        """Advance the lines and the event merger by a cycle."""
+        """Advance by a cycle the lines, and what updates the neurons."""
         offers = [line.offer() for line in self.lines]
         valid, token, last = zip(*offers, strict=True)
         free = np.logical_and.reduce([output.free for output in self.spike_outputs])
-        firing = self.event_merger.pause > 0
-        ready, event, self.complete = self.event_merger.clock(valid, token, free)
-        finish = self.complete & np.logical_or.reduce(last)
+        if self.by_window:
+            taken, self.go, self.start = self.window_sequencer.clock(valid[0], token[0], free)
+            ready, event, firing = [taken], np.zeros_like(taken), self.go
+            finish = valid[0] & taken & token[0] & last[0]
+        else:
+            firing = self.event_merger.pause > 0
+            ready, event, self.start = self.event_merger.clock(valid, token, free)
+            finish = self.start & np.logical_or.reduce(last)
+            self.go = firing
         for line, taken in zip(self.lines, ready, strict=True):
             line.clock(taken, finish)
         self.busy = np.stack([event, firing & ~event])
@@ -179,15 +201,16 @@ class Output(Source):
         words = train.words()
         self.words = batch.add(train.trace(words))
         self.kept = batch.add(train.trace([sample[sample > 0] for sample in words]))
-        groups = core.groups
+        groups, kind = core.groups, PacedSpikeOutput if core.by_window else SpikeOutput
+        delay = microarchitecture.group_delay if core.by_window else microarchitecture.outcome_delay
         self.spike_output = batch.add(
-            SpikeOutput(
+            kind(
                 batch.count,
                 groups=groups,
                 gather=gather,
                 depth=microarchitecture.spike_output_depth(-(-groups // gather)),
                 max_steps=microarchitecture.WAITING_STEPS,
-                delay=microarchitecture.outcome_delay(core.core),
+                delay=delay(core.core),
                 silent=batch.add(train.trace([_empty_words(sample) for sample in words])),
             )
         )
@@ -200,7 +223,7 @@ class Output(Source):
 
     def clock(self, taken, finish):
         self.spike_output.clock(
-            self.core.complete, taken, self.item != EVENT, self.words, self.kept
+            self.core.start, self.core.go, taken, self.item != EVENT, self.words, self.kept
         )
 
 

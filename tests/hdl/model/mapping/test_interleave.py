@@ -10,8 +10,8 @@ from spiker_hdl.model.mapping.interleave import (
     bank_count,
     bank_places,
     bank_rows,
-    clocked_banks,
     interleaves,
+    sums_clocked,
 )
 
 
@@ -73,8 +73,11 @@ def test_places_of_two_axes():
 
 
 def test_banks_with_few_rows_are_read_without_a_clock():
-    assert clocked_banks("auto", 1, 4)
-    assert not clocked_banks("auto", 9, 64)
-    assert clocked_banks("auto", 9, 65)
-    assert clocked_banks("block", 9, 4)
-    assert not clocked_banks("distributed", 9, 400)
+    few, more = (
+        Convolution(np.ones((1, 1, 1, 3), int), (1, rows, 3), padding=(0, 1)) for rows in (64, 65)
+    )
+    assert sums_clocked(few, 1, "one", "auto")
+    assert not sums_clocked(few, 1, "line", "auto")
+    assert sums_clocked(more, 1, "line", "auto")
+    assert sums_clocked(few, 1, "line", "block")
+    assert not sums_clocked(more, 1, "line", "distributed")
