@@ -63,11 +63,12 @@ class PooledConvolution(wiring.Component):
     A row of the kernel is added to each bank in each cycle, as :class:`ConvolutionLookup` and
     :class:`ParallelLookup` give them. When the token of a step with such rows is offered, the sums
     are read by windows: a row of ``lanes`` sums in each cycle, the first two cycles after the token
-    was offered, or three if they are in block RAM. The maxima of a window are valid in the cycle
-    after its last row was read; if they are not taken, the last row of the next window waits. A row
-    is set to zero as it is read for the last time. The token passes when the last maxima have left.
-    The token of a step without rows passes in the cycle in which it is offered. After reset all
-    rows are set to zero, one in each bank in a cycle, until ``clean``; no event must come before.
+    was offered. The maxima of a window are valid two cycles after its last row was read; if they
+    are not taken, the window after the next waits. From block RAM, the first row is read a cycle
+    later, and maxima are valid a cycle later. A row is set to zero as it is read for the last time.
+    The token passes when the last maxima have left. The token of a step without rows passes in the
+    cycle in which it is offered. After reset all rows are set to zero, one in each bank in a cycle,
+    until ``clean``; no event must come before.
 
     Without pooling, every position is a window of its own.
 
@@ -168,13 +169,19 @@ class PooledConvolution(wiring.Component):
         offered = Signal()  # maxima are offered
         some = Signal()  # a row was added in this step
         passes = Signal()  # the token is offered
+        there = Signal()  # the banks give a row of a window
         onward = Signal()  # the next row of the windows is requested
-        joins = Signal()  # the row that is there joins the maxima
         reading = Signal()  # rows are requested for windows, not for events
         adding = lookup.o.valid & ~lookup.o.p.end
         free = ~offered | self.o.ready
         entry, ahead = self._windows(m, onward)
         banks = self._banks(m, lookup, adding)
+        row = Signal(_Row(self.lanes, self.width))  # the row that joins the maxima
+        full = Signal()  # all rows of a window have joined its maxima
+        # The next row waits while those maxima wait for the ones before to be taken.
+        blocked = row.valid & full & ~free
+        joins = row.valid & ~blocked
+        left = row.valid | full | offered  # maxima of the step have not left yet
         for n, bank in enumerate(banks):
             # All other banks give their row of zeros.
             with m.If(reading):
@@ -186,7 +193,9 @@ class PooledConvolution(wiring.Component):
             self.o.p.last.eq(lookup.o.p.last),
         ]
         with m.If(free):
-            m.d.sync += offered.eq(0)
+            m.d.sync += [offered.eq(full), full.eq(0)]
+        with m.If(joins & row.final):
+            m.d.sync += full.eq(1)
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.o.p.fold.eq(Mux(offered, self.o.p.fold + 1, 0))
         with m.FSM() as fsm:
@@ -198,7 +207,7 @@ class PooledConvolution(wiring.Component):
                     m.next = "Add"
             # Add rows; let the token pass once the maxima of its step have left.
             with m.State("Add"):
-                m.d.comb += passes.eq(lookup.o.valid & lookup.o.p.end & ~some & ~offered)
+                m.d.comb += passes.eq(lookup.o.valid & lookup.o.p.end & ~some & ~left)
                 m.d.comb += lookup.o.ready.eq(adding | (passes & self.o.ready))
                 with m.If(adding):
                     m.d.sync += some.eq(1)
@@ -211,20 +220,25 @@ class PooledConvolution(wiring.Component):
             with m.State("Request"):
                 m.d.comb += [reading.eq(1), onward.eq(1)]
                 m.next = "Pool"
-            # A row of sums is there: it joins the maxima, and the next one is requested. The last
-            # row of a window waits, and is requested again, while the maxima before are offered.
+            # A row of sums is there, and the next one is requested, or the same one again.
             with m.State("Pool"):
-                m.d.comb += [reading.eq(1), onward.eq(free | ~entry.final), joins.eq(onward)]
+                m.d.comb += [reading.eq(1), there.eq(1), onward.eq(~blocked)]
                 m.d.comb += [bank.clear.eq(onward & entry.clear) for bank in banks]
-                with m.If(onward & entry.final):
-                    m.d.sync += offered.eq(1)
                 with m.If(onward & entry.over):
                     m.d.sync += some.eq(0)
                     m.next = "Add"
-        self._join(m, banks, entry, joins, free)
+        joined = reduce(or_, (bank.sums.as_value() for bank in banks))
+        arriving = Cat(there, entry.first, entry.final, joined)
+        if self.clocked:
+            # A register keeps the maxima out of the path through a block RAM, which is slow.
+            with m.If(~blocked):
+                m.d.sync += row.eq(arriving)
+        else:
+            m.d.comb += row.eq(arriving)
+        self._maximise(m, row, joins, full, free)
         m.d.comb += [
             self.clean.eq(~fsm.ongoing("Clear")),
-            self.idle.eq(lookup.idle & ~some & ~offered & fsm.ongoing("Add")),
+            self.idle.eq(lookup.idle & ~some & ~left & fsm.ongoing("Add")),
         ]
 
         return m
@@ -331,24 +345,25 @@ class PooledConvolution(wiring.Component):
         m.d.sync += [place.eq(port.addr), entry.eq(ahead)]
         return entry, ahead
 
-    def _join(self, m, banks: list[SumBank], entry, joins, free) -> None:
-        """Keep the maxima of a window so far, and offer them behind its last row."""
-        offers = joins & entry.final
+    def _maximise(self, m, row, joins, full, free) -> None:
+        """Keep the maxima of a window so far, and offer them in the cycle after its last row."""
         for n in range(self.lanes):
-            now = reduce(or_, (bank.sums[n].as_unsigned() for bank in banks)).as_signed()
             best = Signal(signed(self.width), name=f"best_{n}")
-            if self.projection.pooling is None:  # a window has one position
-                highest = now
-            else:
-                # The first row of a window is its maximum so far, whatever it is. The sign of a
-                # difference takes fewer look-up tables than a comparison, since those of its
-                # carries join the banks too.
-                less = (best - now)[-1]
-                highest = Mux(entry.first | less, now, best)
-                with m.If(joins):
-                    m.d.sync += best.eq(highest)
-            with m.If(offers):
-                m.d.sync += self.o.p.maxima[n].eq(highest)
+            # The first row of a window is its maximum so far, whatever it is. The sign of a
+            # difference takes fewer look-up tables than a comparison.
+            exceeds = C(1) if self.projection.pooling is None else (best - row.sums[n])[-1]
+            with m.If(joins & (row.first | exceeds)):
+                m.d.sync += best.eq(row.sums[n])
+            with m.If(free & full):
+                m.d.sync += self.o.p.maxima[n].eq(best)
         # A step of which only the token is offered has maxima of zero.
-        with m.If(free & ~offers):
+        with m.If(free & ~full):
             m.d.sync += self.o.p.maxima.eq(0)
+
+
+class _Row(data.StructLayout):
+    """A row of sums of a window, and whether it is the window's first and its last."""
+
+    def __init__(self, lanes: int, width: int):
+        sums = data.ArrayLayout(signed(width), lanes)
+        super().__init__({"valid": 1, "first": 1, "final": 1, "sums": sums})

@@ -22,7 +22,8 @@ class PooledConvolution(Part):
     sizes : sequence of int
         Rows of sums of each window.
     clocked : bool
-        Whether sums are read with the clock, so that the last row must be written before.
+        Whether sums are read with the clock: the last row must be written before, and each row
+        passes a register.
     """
 
     ADD, WRITE, REQUEST, POOL = range(4)
@@ -30,7 +31,10 @@ class PooledConvolution(Part):
     def __init__(self, lookup: ConvolutionLookup, sizes: Sequence[int], *, clocked: bool):
         machines = len(lookup.left)
         self.lookup = lookup
-        self.first = self.WRITE if clocked else self.REQUEST
+        self.clocked = clocked
+        self.joined = np.zeros(machines, bool)  # there is a row behind the register
+        self.joined_final = np.zeros(machines, bool)
+        self.full = np.zeros(machines, bool)  # all rows of a window have joined its maxima
         # By row: whether it is the last of its window.
         self.finals = [n == size - 1 for size in sizes for n in range(size)]
         self.state = np.zeros(machines, np.int8)
@@ -45,7 +49,7 @@ class PooledConvolution(Part):
         self.adding = adds & comes & ~self.ends
         waits = adds & comes & self.ends
         self.begins = waits & self.some
-        passes = waits & ~self.some & ~self.offered
+        passes = waits & ~self.some & ~self.joined & ~self.full & ~self.offered
         return self.offered | passes, ~self.offered
 
     def clock(self, valid, token, ready, added) -> np.ndarray:
@@ -54,21 +58,29 @@ class PooledConvolution(Part):
         ``ready`` is where the item that it offers is taken, ``added`` how many rows an event adds.
         """
         adds, pools = self.state == self.ADD, self.state == self.POOL
-        passed = adds & ~self.some & ~self.offered & ready
+        passed = adds & ~self.some & ~self.joined & ~self.full & ~self.offered & ready
         taking = self.lookup.clock(valid, token, np.where(self.ends, passed, adds), added)
         free = ~self.offered | ready
         final = np.array(self.finals)[self.row]
-        onward = pools & (free | ~final)
+        joined, last = (self.joined, self.joined_final) if self.clocked else (pools, final)
+        blocked = joined & self.full & ~free
+        onward = pools & ~blocked
         over = onward & (self.row == len(self.finals) - 1)
-        self.offered = (onward & final) | ~free
-        self.advanced = self.lookup.advanced | self.adding | self.begins | onward
-        self.advanced = self.advanced | (self.state == self.WRITE) | (self.state == self.REQUEST)
+        moves = onward | (joined & ~blocked) | (free & (self.full | self.offered))
+        self.offered = np.where(free, self.full, self.offered)
+        self.full = (joined & ~blocked & last) | (self.full & ~free)
+        if self.clocked:
+            self.joined_final = np.where(blocked, last, final)
+            self.joined = np.where(blocked, joined, pools)
+        requests = (self.state == self.WRITE) | (self.state == self.REQUEST)
+        self.advanced = self.lookup.advanced | self.adding | self.begins | requests | moves
         self.row = np.where(over, 0, self.row + onward)
         self.some = (self.some | self.adding) & ~over
         # From writing to requesting, and from that to pooling.
         state = np.where(adds | pools, self.state, self.state + 1)
         state = np.where(over, self.ADD, state)
-        self.state = np.where(self.begins, self.first, state).astype(np.int8)
+        first = self.WRITE if self.clocked else self.REQUEST
+        self.state = np.where(self.begins, first, state).astype(np.int8)
         return taking
 
     def changed(self) -> np.ndarray:

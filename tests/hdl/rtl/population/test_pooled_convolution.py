@@ -144,7 +144,7 @@ def test_cycles_of_a_step(stalled):
         while not ctx.get(dut.clean):
             await ctx.tick()
         while items:
-            ctx.set(dut.o.ready, not stalled or len(seen) > 9)
+            ctx.set(dut.o.ready, not stalled or len(seen) > 11)
             ctx.set(dut.i.valid, 1)
             ctx.set(dut.i.payload, written(items[0]))
             *_, taken, valid, payload = await ctx.tick().sample(dut.i.ready, dut.o.valid, dut.o.p)
@@ -156,10 +156,10 @@ def test_cycles_of_a_step(stalled):
     first, second = (0, [1]), (1, [0])
     if stalled:
         # The second window waits with its last row while the first is not taken.
-        assert seen == [None] * 8 + [first] * 3 + [second, LAST]
+        assert seen == [None] * 10 + [first] * 3 + [second, LAST]
         return
     # An address is divided, its row added, and the token seen; then two rows of each window.
-    assert seen == [None] * 8 + [first, None, second, LAST]
+    assert seen == [None] * 10 + [first, None, second, LAST]
 
 
 # -- reset and idle ------------------------------------------------------------------------------
