@@ -74,11 +74,23 @@ def one_position(network: Network) -> Mapping:
 
 
 def by_hand(network: Network) -> Mapping:
-    """Return a mapping whose middle layers have just the adders and units that they need."""
+    """Return a mapping whose layers have just the adders and units that they need."""
     changes = {
-        "hidden1": {"positions": "line", "units": 4},
-        "hidden2": {"positions": "window", "units": 4, "weights": "block"},
+        "hidden1": {"positions": "line", "units": 8},
+        "hidden2": {"positions": "line", "units": 8, "weights": "block"},
+        "hidden3": {"positions": "line", "lanes": 16, "units": 4, "weights": "block"},
+        "output": {"weights": "block"},
+    }
+    return changed(network, Mapping.balanced(network), changes)
+
+
+def by_hand_faster(network: Network) -> Mapping:
+    """Return a mapping with windows in the second layer, where most events are added."""
+    changes = {
+        "hidden1": {"positions": "line", "units": 8},
+        "hidden2": {"positions": "window", "units": 8, "weights": "block"},
         "hidden3": {"positions": "line", "units": 4, "weights": "block"},
+        "output": {"weights": "block"},
     }
     return changed(network, Mapping.balanced(network), changes)
 
@@ -101,6 +113,7 @@ def maps(network: Network) -> list[str]:
 MAPPINGS: dict[str, Callable[[Network], Mapping]] = {
     "fast": Mapping.fast,
     "mnist": by_hand,
+    "mnist faster": by_hand_faster,
     "balanced": Mapping.balanced,
     "one position": one_position,
     "small": Mapping.small,
