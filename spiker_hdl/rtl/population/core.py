@@ -109,6 +109,7 @@ class PopulationCore(wiring.Component):
         All sums have been cleared after the last reset, and events may come.
     """
 
+    i0: stream.Interface
     load: Any
     clean: Signal
 
@@ -201,15 +202,16 @@ class PopulationCore(wiring.Component):
 
     def _update_by_window(self, m, free) -> Signal:
         """Update neurons as the maxima of their windows come; return when a step starts."""
+        maxima = self.i0
         m.submodules.window_sequencer = sequencer = WindowSequencer(
-            self.events[0],
+            maxima.p.shape(),
             size=self.population.size,
             lanes=self.core.lanes,
             units=self.core.units,
             interval=window_interval(self.core, self.neuron_update.groups),
             shift=self.shifts[0],
         )
-        wiring.connect(m, wiring.flipped(self.i0), sequencer.i)
+        wiring.connect(m, wiring.flipped(maxima), sequencer.i)
         m.d.comb += [
             sequencer.free.eq(free),
             self.finish.eq(sequencer.finish),

@@ -99,7 +99,7 @@ class WindowSequencer(wiring.Component):
             "go": Out(1),
             "group": Out(range(self.groups)),
             "ahead": Out(range(self.groups)),
-            "first": Out(1, init=1),
+            "first": Out(1),
             "last": Out(1),
             "sums": Out(data.ArrayLayout(signed(event.width + shift), units)),
         })
@@ -107,6 +107,7 @@ class WindowSequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
+        last = Signal(init=1)  # the step before was the last of its sample
         pause = Signal(range(self.interval))  # cycles until the next step may begin
         part = Signal(range(self.parts))  # the group's number within the row of maxima
         updated = Signal()  # all groups were read, and the token of the step is still to come
@@ -117,6 +118,7 @@ class WindowSequencer(wiring.Component):
             self.start.eq(self.go & begins),
             self.ahead.eq(Mux(self.go, Mux(final, 0, self.group + 1), self.group)),
             self.i.ready.eq(Mux(self.i.p.end, updated | (self.go & final), self.go & over)),
+            self.first.eq(last),
             self.last.eq(self.i.p.last),
             self.finish.eq(self.i.valid & self.i.ready & self.i.p.end & self.i.p.last),
             self.idle.eq(begins & ~updated & (pause == 0)),
@@ -129,7 +131,7 @@ class WindowSequencer(wiring.Component):
         with m.If(self.go):
             m.d.sync += [part.eq(Mux(over, 0, part + 1)), updated.eq(final & ~self.i.p.end)]
         with m.If(self.i.valid & self.i.ready & self.i.p.end):
-            m.d.sync += [updated.eq(0), self.first.eq(self.i.p.last)]
+            m.d.sync += [updated.eq(0), last.eq(self.i.p.last)]
         maxima = [self.i.p.maxima[n] << self.shift for n in range(self.lanes)]
         maxima += [C(0)] * (self.parts * self.units - self.lanes)
         for n in range(self.units):

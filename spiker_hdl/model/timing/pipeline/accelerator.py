@@ -118,8 +118,11 @@ class Machines(Batch):
                 queue = self.add(Queue(self.count, self.max_in_flight))
                 self.counters.append(queue)
                 self.sources[name].sinks.append(SpikeCount(queue))
-        counting = EventMerger | WindowSequencer | SpikeOutput
-        self.counting = [p for p in self.parts if isinstance(p, counting)]
+        self.counting = [
+            part
+            for part in self.parts
+            if isinstance(part, EventMerger | WindowSequencer | SpikeOutput)
+        ]
         self.all = [*self.sources.values(), *self.potentials.values()]
         for source in self.all:
             source.branches = self.add(Branches(self.count, len(source.sinks)))
