@@ -333,7 +333,7 @@ class Pairs:
             ]
             return (old[0] // fraction, old[1] // fraction, u), tuple(after)
         if kind in {"DeltaRule", "EProp"} and rule.gate_low is not None:
-            inside = bool(event) or rule.gate_low < potential < rule.gate_high
+            inside = rule.gate_low < potential < rule.gate_high
             g = min(old[0] + inside, 2**rule.gate_bits - 1) if kind == "DeltaRule" else inside
             return (g, 0), (g, 0)
         return (0, 0), (0, 0)

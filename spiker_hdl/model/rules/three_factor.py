@@ -111,9 +111,8 @@ class _Gated(Rule):
             )
 
     def is_open(self, post: Any, via: Arithmetic) -> Any:
-        """Tell whether a target fires, or its potential lies within the gate."""
-        inside = via.both(post.potential > self.gate_low, post.potential < self.gate_high)
-        return via.either(post.event, inside)
+        """Tell whether the potential of a target lies within the gate."""
+        return via.both(post.potential > self.gate_low, post.potential < self.gate_high)
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,11 @@ class DeltaRule(_Gated):
     :math:`n_i`
         number of events of the source in the sample, up to :math:`2^\text{count_bits} - 1`
     :math:`g_j`
-        number of steps in which the target fired, or its potential after the step was in
-        ``gate_low < v < gate_high``: the box pseudo-derivative. :math:`G(g)` is the greatest power
-        of two that is at most :math:`g`, and 0 for 0. Without a gate, :math:`G = 1`.
+        number of steps after which the potential of the target was in ``gate_low < v < gate_high``:
+        the box pseudo-derivative. :math:`G(g)` is the greatest power of two that is at most
+        :math:`g`, and 0 for 0. Without a gate, :math:`G = 1`. With a reset by subtraction and the
+        gate from 0 to the threshold, a target counts whose potential before the reset is less than
+        a threshold away from it, whether it fires or not.
 
     With an :class:`~.third.OutputError`, it is the rule of Widrow and Hoff on numbers of spikes;
     with a :class:`~.third.Feedback` and a gate, hidden layers learn by backpropagation through the
@@ -197,8 +198,8 @@ class EProp(_Gated):
         trace of the source, with the decay :math:`\beta` of the target's potential; it includes the
         events of the present step
     :math:`\psi_j`
-        pseudo-derivative: 1 where the target fires, or its potential after the step is in
-        ``gate_low < v < gate_high``, else 0
+        pseudo-derivative: 1 where the potential of the target after the step is in
+        ``gate_low < v < gate_high``, else 0, as for :class:`DeltaRule`
     :math:`e_{ji}`
         eligibility, summed over the sample
     :math:`L_j`

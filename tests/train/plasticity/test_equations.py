@@ -118,13 +118,13 @@ def test_triplet_rule_has_the_frequency_curve_of_its_source():
 
 
 class Box(torch.autograd.Function):
-    """A spike whose derivative is 1 where it fires, or the potential after it is in the gate."""
+    """A spike whose derivative is 1 where the potential after it is in the gate."""
 
     @staticmethod
     def forward(ctx, u):
         fired = (u > 1).to(u.dtype)
         after = u - fired
-        ctx.save_for_backward((fired > 0) | ((after > 0.4) & (after < 5)))
+        ctx.save_for_backward((after > 0.4) & (after < 5))
         return fired
 
     @staticmethod
