@@ -10,6 +10,7 @@ from spiker_hdl.model.mapping.mapping import Mapping
 from spiker_hdl.model.network import Network
 from spiker_hdl.model.neurons.base import Component, Neuron
 from spiker_hdl.model.rules.base import Rule
+from spiker_hdl.model.rules.homeostasis import Homeostasis
 from spiker_hdl.model.rules.third import ThirdFactor
 
 from .parse import parse_network
@@ -17,7 +18,7 @@ from .parse import parse_network
 __all__ = ["load", "load_mapping", "load_whole", "models_of", "unpack"]
 
 
-KINDS = (Neuron, Dynamics, Rule, ThirdFactor)
+KINDS = (Neuron, Dynamics, Rule, ThirdFactor, Homeostasis)
 """Base classes of what a file may name."""
 
 
