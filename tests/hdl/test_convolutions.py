@@ -99,18 +99,32 @@ def test_random_maps_give_the_same_bits_and_the_predicted_cycles(seed):
     compare(*drawn(seed, SMALL)[:3])
 
 
-@pytest.mark.parametrize("seed", [0, 12])
+@pytest.mark.parametrize("seed", [12, pytest.param(0, marks=pytest.mark.slow)])
 def test_sums_that_are_cleared_give_the_same_bits_in_as_many_cycles(seed, monkeypatch):
     monkeypatch.setattr(microarchitecture, "FLAGS", 1)
     compare(*drawn(seed, SMALL)[:3])
 
 
-@pytest.mark.parametrize("seed", [4, 8])
+@pytest.mark.parametrize("seed", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_sums_by_parity_give_the_same_bits_and_the_predicted_cycles(seed):
     network, spikes, mapping, _ = drawn(seed, SMALL)
     mapping = with_sums_by_parity(network, mapping)
     assert "uninitialized" in {own.sums for own in mapping.cores.values()}
     compare(network, spikes, mapping)
+
+
+def test_the_first_sample_waits_until_all_sums_are_cleared():
+    synapses = Convolution([[[[1]]], [[[2]]]], (1, 10, 10))
+    network = Network(
+        [Input("in", (1, 10, 10))],
+        [Population("map", (2, 10, 10), If(threshold=0, width=4))],
+        [Projection("in", "map", synapses)],
+        [Readout("map", "count")],
+    )
+    mapping = Mapping.folded(network, 1, form="events")
+    spikes = np.zeros((1, 1, 100), int)
+    spikes[..., -1] = 1  # it is added to the rows that are cleared last
+    assert compare(network, spikes, mapping).counts["map"].tolist() == [2]
 
 
 @pytest.mark.slow

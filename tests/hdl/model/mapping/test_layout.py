@@ -38,6 +38,7 @@ from spiker_hdl.model.mapping.layout import (
     pooled_width,
     summed_apart,
 )
+from spiker_hdl.model.mapping.reload import stores, structure
 from spiker_hdl.model.parameters import parameter_rows
 
 NEURON = If(threshold=2, width=8)
@@ -134,6 +135,15 @@ def test_parameters_of_channels_repeat_at_every_position():
         own = replace(net, populations=[biased, net.population["head"]])
         assert parameter_period(own, mapping, "map") == period
     assert parameter_period(net, mapping.with_writable(net, ["map"]), "map") == 4
+    writable = mapping.with_writable(net, ["map"])
+    biases = [replace(net.population["map"], bias=(1, *[n] * 23)) for n in (1, 2)]
+    of_channels, of_neurons = (
+        replace(net, populations=[own, net.population["head"]]) for own in biases
+    )
+    # There is no room for biases of neurons where those of channels are stored.
+    assert structure(of_channels, writable) != structure(of_neurons, writable)
+    assert [store.depth for store in stores(of_neurons, writable)][-1] == 24 // 4
+    assert [store.depth for store in stores(of_channels, writable)][-1] == 4 // 4
     single = network(Convolution(np.ones((4, 1, 3, 4), int), (1, 3, 4)), (4, 1, 1))
     assert parameter_period(single, Mapping.default(single), "map") is None
 

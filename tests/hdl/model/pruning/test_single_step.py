@@ -85,6 +85,7 @@ def test_delayed_projections_are_refused():
         for_single_steps(network)
 
 
+@pytest.mark.slow
 def test_random_networks_answer_as_in_their_first_step():
     count = 0
     for seed in range(80):

@@ -118,6 +118,34 @@ def test_cycles_are_those_of_the_simulation(seed):
     assert result.cycles.tolist() == crowded.tolist()
 
 
+@pytest.mark.parametrize("gather", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 16))])
+def test_a_last_word_of_fewer_groups_is_written_with_the_step(gather):
+    # Few neurons fire, and those in the last word alone when all else has come to rest.
+    weights = np.zeros((13, 4), int)
+    weights[[1, 12], [0, 1]] = 9
+    network = Network(
+        (Input("in", 4),),
+        (
+            Population("few", 13, If(threshold=3, width=8)),
+            Population("out", 2, If(threshold=1, width=8)),
+        ),
+        (
+            Projection("in", "few", weights),
+            Projection("few", "out", np.ones((2, 13), dtype=int)),
+        ),
+        (Readout("out", "count"),),
+    )
+    spikes = np.zeros((4, 3, 4), int)
+    spikes[[1, 2, 3, 3], [0, 1, 0, 2], [0, 1, 1, 1]] = 1
+    mapping = Mapping.folded(network, 1)
+    cores = {**mapping.cores, "few": replace(mapping.cores["few"], gather=gather)}
+    mapping = replace(mapping, cores=cores)
+    alone, crowded = simulated(network, spikes, mapping)
+    assert timing.predict(network, spikes, mapping=mapping).cycles.tolist() == alone.tolist()
+    result = timing.predict(network, spikes, mapping=mapping, streams=1)
+    assert result.cycles.tolist() == crowded.tolist()
+
+
 def test_events_of_several_banks_for_a_core_with_one():
     # The first core takes events of several banks in a cycle, and the second one each in its turn.
     weights = np.array([[(3 * n + 5 * k) % 7 - 2 for n in range(8)] for k in range(4)])
