@@ -3,22 +3,25 @@
 Each is trained as ``spiker train`` does: the epoch is chosen on a validation split, and the test
 samples are run through the reference once, at the end. An addition is one weight that one event
 adds to one sum; a dense pass adds every weight that is not 0 in every step, and those of a static
-input once. Prints a table; ``--json`` keeps it with the versions that made it, beside what other
-networks left there. ``--save`` writes the network of the first seed.
+input once. A network of one step is made one without states. Prints a table; ``--json`` keeps it
+with the versions that made it, beside what other networks left there. ``--save`` writes the network
+of the first seed.
 """
 
 import argparse
 import json
 import platform
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from spiker_hdl.model import Network, encoders, reference
+from spiker_hdl.model import Mapping, Network, encoders, reference
+from spiker_hdl.model import save as save_network
+from spiker_hdl.model.pruning.single_step import for_single_steps
 from spiker_train import Recipe, load_dataset, train_network
 from spiker_train.data.augmentation import Affine, Compose, Mirror, Shift, Sometimes
 
@@ -28,6 +31,21 @@ COUNTED = 1000
 STATIC = {"weights": 4, "encoder": "graded", "static": True, "batch_norm": True}
 DIGITS = Affine(rotation=8, scale=0.08, shift=1.5)
 CLOTHES = Sometimes(Compose([Mirror(), Shift(1)]), 0.5)
+
+
+def for_icebreaker(network: Network) -> Mapping:
+    """Return the mapping with which a network of one step is built for an iCEBreaker."""
+    mapping = Mapping.folded(network, 1)
+    sums = dict.fromkeys(("hidden1", "hidden2"), "uninitialized")
+    gather = {"hidden1": 32, "hidden2": 16}
+    cores = {
+        name: replace(core, sums=sums.get(name, "auto"), gather=gather.get(name, 1))
+        for name, core in mapping.cores.items()
+    }
+    queues = dict.fromkeys(mapping.queues, 2)
+    return Mapping.default(network, cores=cores, queues=queues, form="events", in_flight=1)
+
+
 NETWORKS = {
     "mnist": {
         "data": "mnist",
@@ -46,6 +64,16 @@ NETWORKS = {
         "steps": 2,
         "potentials": 10,
         "recipe": Recipe(13, 1, 64, 8e-3, activity_penalty=3e-4, max_shift=0, integer_rate=0.03),
+        **STATIC,
+    },
+    "mnist icebreaker": {
+        "data": "mnist",
+        "augment": Affine(rotation=5, scale=0.05, shift=1.0),
+        "layers": "28x28-16c5/2-24c5v/2-10",
+        "steps": 1,
+        "potentials": 10,
+        "recipe": Recipe(28, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        "mapping": for_icebreaker,
         **STATIC,
     },
     "fashion": {
@@ -73,10 +101,14 @@ NETWORKS = {
 def measure(name: str, seed: int, save: Path | None) -> dict:
     settings = dict(NETWORKS[name])
     data, layers = settings.pop("data"), settings.pop("layers")
+    mapping_for = settings.pop("mapping", None)
     network, report = train_network(data, layers, seed=seed, progress=False, **settings)
+    if settings["steps"] == 1:
+        network = for_single_steps(network)
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)
-        network.save(save / f"{name.replace(' ', '_')}.spiker")
+        mapping = None if mapping_for is None else mapping_for(network)
+        save_network(network, save / f"{name.replace(' ', '_')}.spiker", mapping)
     del report["quantization"]
     report |= {"weight_bits": network.weight_bits, "digest": network.digest}
     return report | additions(network, load_dataset(data).x_test[:COUNTED], settings)

@@ -26,10 +26,14 @@ from spiker_hdl.model import (
     Projection,
     Readout,
     load,
+    load_mapping,
 )
+from spiker_hdl.model.encoders import encoder_of
 
+from support.places import ROOT
 from support.writable import another
 
+MNIST = ROOT / "networks" / "mnist_icebreaker.spiker"
 SHAPE = 2, 3, 4
 DRAWS = np.random.default_rng(8)
 
@@ -80,6 +84,7 @@ def test_maps_and_kernels_are_sent_by_channel_row_and_column():
     with Served(wire) as served, Board(served.port) as host:
         assert not before.differences(host.run(network, spikes))
         host.load(other, mapping)
+        assert host.identify().network == other.digest
         assert not after.differences(host.run(other, spikes))
 
 
@@ -119,6 +124,28 @@ def test_a_whole_board_answers_maps_from_its_pins(name):
     with Served(wire) as served, Board(served.port, timeout=60) as host:
         result = host.run(network, spikes)
     assert not spiker_hdl.run(network, spikes).differences(result)
+
+
+@pytest.mark.slow
+def test_an_icebreaker_answers_mnist_from_its_pins(data_file):
+    images = np.load(data_file("mnist.npz"))["x_test"][:20].reshape(20, -1)
+    images = encoder_of("graded")(images, 1)
+    network, mapping = load(MNIST), load_mapping(MNIST)
+    wire, _ = simulated_link(network, mapping, engine="compiled", target=find_board("icebreaker"))
+    with Served(wire) as served, Board(served.port, timeout=300) as host:
+        result = host.run(network, images)
+    assert not spiker_hdl.run(network, images).differences(result)
+
+
+@pytest.mark.slow
+def test_a_bitstream_of_mnist_for_an_icebreaker(tmp_path):
+    network, mapping = load(MNIST), load_mapping(MNIST)
+    assert mapping is not None
+    report = build_board(network, find_board("icebreaker"), tmp_path / "built", mapping=mapping)
+    assert report["utilization"]["luts"]["used"] < 5280
+    assert report["utilization"]["block_rams"]["used"] <= 30
+    assert report["utilization"]["sprams"]["used"] == 4
+    assert report["fmax_hz"] >= report["clock_hz"]
 
 
 @pytest.mark.slow

@@ -43,6 +43,18 @@ def test_shipped_networks_have_their_documented_accuracy(
 
 
 @pytest.mark.slow
+def test_the_network_for_an_icebreaker_has_its_documented_accuracy(data_file):
+    data_file("mnist.npz")
+    network = load(NETWORKS / "mnist_icebreaker.spiker")
+    data = load_dataset(network.note["data"])
+    spikes = encode(data.x_test, int(network.note["steps"]), network.note["encoder"])
+    assert [projection.width for projection in network.projections] == [4] * 3
+    assert (reference.run(network, spikes).classes == data.y_test).mean() >= 0.987
+    for name in ("hidden1", "hidden2"):
+        assert {*network.bounds[name].states.values()} == {(0, 0)}
+
+
+@pytest.mark.slow
 def test_the_network_for_the_camera_has_its_documented_accuracy(data_file):
     data = neuromorphic_mnist(data_file("nmnist_small.npz").parent)
     network = load(NETWORKS / "nmnist.spiker")
