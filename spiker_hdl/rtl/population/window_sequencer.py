@@ -111,8 +111,10 @@ class WindowSequencer(wiring.Component):
         pause = Signal(range(self.interval))  # cycles until the next step may begin
         part = Signal(range(self.parts))  # the group's number within the row of maxima
         updated = Signal()  # all groups were read, and the token of the step is still to come
-        begins, final = self.group == 0, self.group == self.groups - 1
-        over = (part == self.parts - 1) | final
+        # What is taken is known from registers, since banks of sums without a clock follow it.
+        begins, final = Signal(init=1), Signal(init=self.groups == 1)  # the group of this cycle
+        ends = Signal(init=self.parts == 1)  # the part is the row's last
+        over = ends | final
         m.d.comb += [
             self.go.eq(self.i.valid & ~updated & (~begins | (self.free & (pause == 0)))),
             self.start.eq(self.go & begins),
@@ -123,13 +125,19 @@ class WindowSequencer(wiring.Component):
             self.finish.eq(self.i.valid & self.i.ready & self.i.p.end & self.i.p.last),
             self.idle.eq(begins & ~updated & (pause == 0)),
         ]
-        m.d.sync += self.group.eq(self.ahead)
+        m.d.sync += [
+            self.group.eq(self.ahead),
+            begins.eq(self.ahead == 0),
+            final.eq(self.ahead == self.groups - 1),
+        ]
         with m.If(self.go & final):
             m.d.sync += pause.eq(self.interval - 1)
         with m.Elif(pause > 0):
             m.d.sync += pause.eq(pause - 1)
         with m.If(self.go):
-            m.d.sync += [part.eq(Mux(over, 0, part + 1)), updated.eq(final & ~self.i.p.end)]
+            following = Mux(over, 0, part + 1)
+            m.d.sync += [part.eq(following), ends.eq(following == self.parts - 1)]
+            m.d.sync += updated.eq(final & ~self.i.p.end)
         with m.If(self.i.valid & self.i.ready & self.i.p.end):
             m.d.sync += [updated.eq(0), last.eq(self.i.p.last)]
         maxima = [self.i.p.maxima[n] << self.shift for n in range(self.lanes)]
