@@ -37,7 +37,7 @@ from spiker_hdl.model import (
     LearningState,
     Lif,
     Network,
-    OutputError,
+    OutputDelta,
     Population,
     PostStdp,
     Projection,
@@ -62,7 +62,7 @@ SUPERVISED = {
 def supervised_network(data: str, hidden: int, seed: int) -> Network:
     """Make the network that learns by errors; its input has one channel more, for the bias."""
     draw, own = np.random.default_rng(seed), SUPERVISED[data]
-    error = OutputError("classes", temperature=own["temperature"], levels=3)
+    error = OutputDelta("classes", temperature=own["temperature"], levels=3)
     bits = {"count_bits": own["steps"].bit_length(), "low": -127}
     into = DeltaRule(
         third=Feedback(error, "out", shift=3, limit=63),

@@ -38,7 +38,7 @@ from .rules.homeostasis import Homeostasis
 from .rules.library import RULES
 from .rules.state import LearningState
 from .rules.stdp import PairStdp, PostStdp, TripletStdp
-from .rules.third import THIRD_FACTORS, Feedback, OutputError, Reward, ThirdFactor
+from .rules.third import THIRD_FACTORS, Feedback, OutputDelta, Reward, ThirdFactor
 from .rules.three_factor import DeltaRule, EProp, RewardStdp
 from .rules.voltage import Voltage
 from .stimulus import Stimulus, check_record, stimulus
@@ -93,7 +93,7 @@ __all__ = [
     "Network",
     "Neuron",
     "OneToOne",
-    "OutputError",
+    "OutputDelta",
     "PairStdp",
     "Parameter",
     "Population",

@@ -17,7 +17,7 @@ from .result import Answer, Result
 from .rules.plastic import plastic
 from .rules.rounding import step_word
 from .rules.state import LearningState
-from .rules.third import Feedback, OutputError, Reward
+from .rules.third import Feedback, OutputDelta, Reward
 from .scores import Scorer, class_count
 from .stimulus import check_record, stimulus
 
@@ -118,7 +118,7 @@ def teachers(network: Network, samples: int, labels: Any, rewards: Any) -> list[
     errors = [
         third.error if isinstance(third, Feedback) else third
         for third in thirds
-        if isinstance(third, Feedback | OutputError)
+        if isinstance(third, Feedback | OutputDelta)
     ]
     own = [third for third in thirds if isinstance(third, Reward)]
     known = len(errors) + len(own) < len(thirds)  # of the user's own, which may read either

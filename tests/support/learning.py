@@ -23,7 +23,7 @@ from spiker_hdl.model import (
     Lif,
     Network,
     OneToOne,
-    OutputError,
+    OutputDelta,
     PairStdp,
     Population,
     PostStdp,
@@ -123,7 +123,7 @@ def random_learner(random: Random, kind=None) -> Network:
     summed = random.random() < 0.5
     output = Accumulator(width=16) if summed else random.choice(firing)
     readout = Readout("classes", "last" if summed else "count")
-    error = OutputError("classes", temperature=random.randint(0, 3), levels=random.randint(2, 4))
+    error = OutputDelta("classes", temperature=random.randint(0, 3), levels=random.randint(2, 4))
     back = Feedback(
         error,
         "out",
@@ -197,7 +197,7 @@ def lessons(network, random, samples=3, steps=8):
     spikes = np.array(spikes).reshape(samples, steps, node.size)
     thirds = [link.rule.third for link in network.projections if link.rule is not None]
     options = {}
-    if any(isinstance(third, Feedback | OutputError) for third in thirds):
+    if any(isinstance(third, Feedback | OutputDelta) for third in thirds):
         classes = network.population["classes"].size
         options["labels"] = [random.randint(-1, classes - 1) for _ in range(samples)]
     if any(isinstance(third, Reward) for third in thirds):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spiker_hdl.model.graph import Projection
     from spiker_hdl.model.network import Network
 
-__all__ = ["FEEDBACK", "THIRD_FACTORS", "Feedback", "OutputError", "Reward", "ThirdFactor"]
+__all__ = ["FEEDBACK", "THIRD_FACTORS", "Feedback", "OutputDelta", "Reward", "ThirdFactor"]
 
 FEEDBACK = {
     "symmetric": "the weights of the projection",
@@ -97,7 +97,7 @@ class Reward(ThirdFactor):
 
 
 @dataclass(frozen=True)
-class OutputError(ThirdFactor):
+class OutputDelta(ThirdFactor):
     r"""Error of each class: its label minus a softmax with base 2, in small integers.
 
     .. math::
@@ -202,7 +202,7 @@ class Feedback(ThirdFactor):
 
     Parameters
     ----------
-    error : OutputError
+    error : OutputDelta
     projection : str
         Name of the projection from this rule's target to the classes.
     shift : int
@@ -214,7 +214,7 @@ class Feedback(ThirdFactor):
         Of random weights.
     """
 
-    error: OutputError
+    error: OutputDelta
     projection: str
     shift: int = 0
     limit: int = 63
@@ -223,7 +223,7 @@ class Feedback(ThirdFactor):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_kind("Error that comes back", self.error, OutputError)
+        check_kind("Error that comes back", self.error, OutputDelta)
         what = "Projection that errors come back through"
         set_fields(self, projection=check_name(what, self.projection))
         check_int("Feedback shift", self.shift, 0, 24)
@@ -272,6 +272,6 @@ class Feedback(ThirdFactor):
 
 
 THIRD_FACTORS: dict[str, type[ThirdFactor]] = {
-    kind.__name__: kind for kind in (Reward, OutputError, Feedback)
+    kind.__name__: kind for kind in (Reward, OutputDelta, Feedback)
 }
 """Third factors that come with the library, by name."""

@@ -132,7 +132,7 @@ class DeltaRule(_Gated):
         gate from 0 to the threshold, a target counts whose potential before the reset is less than
         a threshold away from it, whether it fires or not.
 
-    With an :class:`~.third.OutputError`, it is the rule of Widrow and Hoff on numbers of spikes;
+    With an :class:`~.third.OutputDelta`, it is the rule of Widrow and Hoff on numbers of spikes;
     with a :class:`~.third.Feedback` and a gate, hidden layers learn by backpropagation through the
     sample's averages.
 

@@ -38,7 +38,7 @@ from spiker_hdl.model import (
     MaxPooling,
     Network,
     OneToOne,
-    OutputError,
+    OutputDelta,
     PairStdp,
     Population,
     PostStdp,
@@ -206,8 +206,8 @@ EXAMPLES = {
     LearningState: {"seed": 3, "samples": 5},
     Homeostasis: {"rise": 3, "fall": 1, "low": -5, "high": 9},
     Reward: {"low": -2, "high": 3},
-    OutputError: {"readout": "b", "temperature": 2, "levels": 4},
-    Feedback: {"error": OutputError("b"), "projection": "out", "shift": 2, "limit": 9, "seed": 1},
+    OutputDelta: {"readout": "b", "temperature": 2, "levels": 4},
+    Feedback: {"error": OutputDelta("b"), "projection": "out", "shift": 2, "limit": 9, "seed": 1},
     PairStdp: LEAKS | {"potentiation": 9, "depression": 8, "trace_bits": 5, "shift": 1, "low": 0},
     PostStdp: {"pre_decay": Decay.shift(1), "potentiation": 9, "target": 3, "distance_shift": 1},
     TripletStdp: LEAKS
@@ -216,8 +216,8 @@ EXAMPLES = {
     RewardStdp: LEAKS
     | {"eligibility_decay": Decay.shift(2), "eligibility_bits": 9, "third": Reward()}
     | {"potentiation": 9, "depression": 8},
-    DeltaRule: {"third": OutputError("b"), "count_bits": 3, "gate_low": -3, "gate_high": 9},
-    EProp: {"third": OutputError("b"), "pre_decay": Decay.shift(1), "jump": 9}
+    DeltaRule: {"third": OutputDelta("b"), "count_bits": 3, "gate_low": -3, "gate_high": 9},
+    EProp: {"third": OutputDelta("b"), "pre_decay": Decay.shift(1), "jump": 9}
     | {"gate_low": -3, "gate_high": 9, "eligibility_shift": 1},
     Voltage: {"pre_decay": Decay.shift(1), "potentiation": 2, "threshold_plus": 3}
     | {"threshold_minus": 1, "spike_potential": 9, "plus_shift": 2, "average_bits": 10},

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from spiker_hdl.model import Decay, EProp, OutputError, PairStdp, RewardStdp, TripletStdp, Voltage
+from spiker_hdl.model import Decay, EProp, OutputDelta, PairStdp, RewardStdp, TripletStdp, Voltage
 from spiker_train import Tau
 from spiker_train.plasticity import drive, floating_rule
 
-ERROR = OutputError("classes")
+ERROR = OutputDelta("classes")
 DT = 1e-3
 UP, DOWN, GAIN, LOSS = 0.0168, 0.0337, 0.9, 0.7
 

@@ -21,7 +21,7 @@ from spiker_hdl.model import (
     Mapping,
     Network,
     OneToOne,
-    OutputError,
+    OutputDelta,
     PairStdp,
     Population,
     PostStdp,
@@ -180,7 +180,7 @@ def test_lifetimes_of_traces():
         value -= -(-value // 4)
         steps += 1
     assert STDP.lifetimes == {"x": steps, "y": steps} == {"x": 17, "y": 17}
-    assert DeltaRule(third=OutputError("out")).lifetimes == {"n": None}
+    assert DeltaRule(third=OutputDelta("out")).lifetimes == {"n": None}
 
 
 def test_random_bits_are_uniform_and_differ_with_each_argument():
@@ -214,7 +214,7 @@ def test_random_bits_are_uniform_and_differ_with_each_argument():
             None,
         ),
         (
-            lambda: DeltaRule(third=OutputError("out"), shift=9, rounding="nearest"),
+            lambda: DeltaRule(third=OutputDelta("out"), shift=9, rounding="nearest"),
             "DeltaRule must be able to change a weight: changes of -120..120 in units of 1/512 "
             "round to 0; let `shift` be less, or rounding 'stochastic'",
         ),
@@ -257,11 +257,11 @@ def test_rule_that_branches_is_refused():
             "PairStdp must have a target that emits events, not Accumulator",
         ),
         (
-            lambda: network(DeltaRule(third=OutputError("none"))),
+            lambda: network(DeltaRule(third=OutputDelta("none"))),
             "the readout of an error must be one of ['out'], not 'none'",
         ),
         (
-            lambda: network(DeltaRule(third=Feedback(OutputError("out"), "none"))),
+            lambda: network(DeltaRule(third=Feedback(OutputDelta("out"), "none"))),
             "must come back through a projection from 'out' to 'out', not 'none'",
         ),
         (lambda: DeltaRule(), "DeltaRule must have a third factor, not None"),
@@ -328,7 +328,7 @@ def test_labels_that_no_rule_needs_are_refused(options, message):
 )
 def test_labels_that_do_not_fit_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        learn(network(DeltaRule(third=OutputError("out"))), SPIKES, **options)
+        learn(network(DeltaRule(third=OutputDelta("out"))), SPIKES, **options)
 
 
 def test_network_without_rules_has_nothing_to_learn():
@@ -337,11 +337,11 @@ def test_network_without_rules_has_nothing_to_learn():
 
 
 def test_sample_without_label_or_without_error_changes_nothing():
-    start = network(DeltaRule(third=OutputError("out")))
+    start = network(DeltaRule(third=OutputDelta("out")))
     assert learn(start, SPIKES, labels=[-1]).network.projections == start.projections
     sure = np.zeros((3, 4), dtype=int)
     sure[1] = 31
-    start = network(DeltaRule(third=OutputError("out")), sure, Accumulator(width=12))
+    start = network(DeltaRule(third=OutputDelta("out")), sure, Accumulator(width=12))
     assert learn(start, SPIKES, labels=[1]).network.projections == start.projections
     assert learn(start, SPIKES, labels=[0]).network.projections != start.projections
 
@@ -357,7 +357,7 @@ def test_sample_without_label_or_without_error_changes_nothing():
             depression=3,
             third=Reward(),
         ),
-        EProp(third=OutputError("out"), pre_decay=LEAK, jump=9, gate_low=-3, gate_high=9),
+        EProp(third=OutputDelta("out"), pre_decay=LEAK, jump=9, gate_low=-3, gate_high=9),
         PostStdp(pre_decay=LEAK, potentiation=90, target=20),
         TripletStdp(
             pre_decay=LEAK,
@@ -385,7 +385,7 @@ def test_one_to_one_weights_learn_and_rules_come_back_from_files(rule, tmp_path)
 
 
 def test_row_whose_pair_alone_remembers_is_visited():
-    rule = EProp(third=OutputError("out"), pre_decay=LEAK, jump=9, gate_low=-3, gate_high=99)
+    rule = EProp(third=OutputDelta("out"), pre_decay=LEAK, jump=9, gate_low=-3, gate_high=99)
     spikes = np.zeros((1, 30, 4), dtype=int)
     spikes[0, 0, 2] = 1  # its trace is 0 long before the end
     neuron = Lif(threshold=200, width=12, decay=LEAK)
