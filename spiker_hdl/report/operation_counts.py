@@ -13,6 +13,7 @@ from spiker_hdl.model.mapping.layout import (
     pooled_rows,
     pooled_width,
     summed_apart,
+    updates_by_window,
 )
 from spiker_hdl.model.mapping.microarchitecture import clears
 from spiker_hdl.model.mapping.reload import with_worst_case_bounds
@@ -49,7 +50,8 @@ class Work:
         Rows of sums that are read and written where sums are in memory: for the events that come
         together, one row in each fold is read and written; for each group of neurons that is
         updated, one is read. Sums by position are always in memory: they are read by windows too,
-        and a row is written once more in each pass, to be zero.
+        and a row is written once more in each pass, to be zero. A population that is updated window
+        by window has no other sums.
     state_reads, state_writes, state_bits : array of int
         Rows of states.
     parameter_reads, parameter_bits : array of int
@@ -161,7 +163,7 @@ def _population(
     weights = _Weights(network, mapping, population, len(steps))
     for projection in network.into(population.name):
         weights.add(projection, trains[projection.source])
-    # With a lane for each neuron, sums are in registers.
+    # With a lane for each neuron, sums are in registers; with updates by window, there are none.
     folded = _folded(network, mapping, population)
     sum_writes = (weights.rows_added if sum_rows is None else sum_rows) if folded else none
     # A step reads the sums of every receptor that a projection reaches.
@@ -215,6 +217,7 @@ class _Weights:
     def __init__(self, network: Network, mapping: Mapping, population: Population, samples: int):
         self.network, self.mapping = network, mapping
         self.lanes = mapping.cores[population.name].lanes
+        self.by_window = updates_by_window(network, mapping, population.name)
         self.folds = -(-population.size // self.lanes)
         into = network.into(population.name)
         self.in_rows = [
@@ -279,8 +282,10 @@ class _Weights:
         self.pooled_writes += rows + cleared
         width = pooled_width(self.network, self.mapping, projection)
         self.pooled_bits += (2 * rows + read + cleared) * self.lanes * width
-        self.additions += (rows + passes * len(windows)) * self.lanes
-        self._add_rows(projection, passes * len(windows))
+        self.additions += rows * self.lanes
+        if not self.by_window:  # which adds maxima to nothing
+            self.additions += passes * len(windows) * self.lanes
+            self._add_rows(projection, passes * len(windows))
 
     def _add_rows(self, projection: Projection, rows: np.ndarray) -> None:
         self.rows_added += rows
@@ -288,9 +293,10 @@ class _Weights:
 
 
 def _folded(network: Network, mapping: Mapping, population: Population) -> bool:
-    """Return whether sums are in memory, since there are fewer lanes than neurons."""
+    """Return whether a population's own sums are in memory, since lanes are fewer than neurons."""
     fewer = mapping.cores[population.name].lanes < population.size
-    return fewer and bool(network.into(population.name))
+    by_window = updates_by_window(network, mapping, population.name)
+    return fewer and bool(network.into(population.name)) and not by_window
 
 
 def _banks(mapping: Mapping, population: Population) -> int:

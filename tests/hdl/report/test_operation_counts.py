@@ -323,7 +323,7 @@ def test_rows_that_are_cleared_equal_the_simulation(static, monkeypatch):
     compare(network, spikes, mapping, Strobes(monkeypatch))
 
 
-def of_maps(pooling=None, shape=(4, 2, 3)):
+def of_maps(pooling=None, shape=(4, 2, 3), delay=0):
     """Make a map, and a mapping with two rows for the channels of a position."""
     draw = np.random.default_rng(1)
     convolution = Convolution(draw.integers(1, 5, (4, 1, 2, 2)), (1, 3, 4))
@@ -335,7 +335,7 @@ def of_maps(pooling=None, shape=(4, 2, 3)):
             Population("out", 2, If(threshold=9, width=12)),
         ],
         [
-            Projection("in", "map", convolution, bits=4, pooling=pooling),
+            Projection("in", "map", convolution, delay, bits=4, pooling=pooling),
             Projection("map", "out", draw.integers(-3, 4, (2, size))),
         ],
         [Readout("out")],
@@ -348,21 +348,38 @@ def test_reads_of_a_kernel_equal_the_simulation(monkeypatch):
     compare(*of_maps(), Strobes(monkeypatch))
 
 
-def test_counts_of_pooled_sums():
-    network, _, mapping = of_maps(MaxPooling((4, 2, 3), (2, 1)), (4, 1, 3))
+@pytest.mark.parametrize("delay", [0, 1])
+def test_counts_of_pooled_sums(delay):
+    network, _, mapping = of_maps(MaxPooling((4, 2, 3), (2, 1)), (4, 1, 3), delay)
     spikes = np.zeros((1, 3, 12), dtype=int)
     spikes[0, 0, [0, 5]] = 1  # a corner, which one window has, and a position of four windows
-    spikes[0, 2, 0] = 1
+    spikes[0, 1, 0] = 1
     done = work(network, spikes, mapping=mapping)["map"]
-    rows = 2 * (1 + 4 + 1)
-    # Two steps have events: each reads two rows of six positions, and adds two of three.
+    # With a delay, each of the two steps adds the maxima of three positions in two rows of sums,
+    # of which one is read for each of 12 neurons in each of three steps. Without, neurons are
+    # updated window by window, and there are no such sums.
+    rows, added, read = 2 * (1 + 4 + 1), delay * 2 * 6, delay * 3 * 12
+    # Two steps have events: each reads two rows of six positions.
     assert done.weight_reads == rows
     assert done.weight_bits == rows * 2 * 4
-    assert done.additions == (rows + 2 * 6) * 2
+    assert done.additions == (rows + added) * 2
     # Each row of the six positions is set to zero as it is read for the last time.
-    assert done.sum_writes == (rows + 2 * 12) + 2 * 6
-    # A row is read where one is added, too; and for each of 12 neurons in each of three steps.
-    assert done.sum_reads == (rows + 2 * 12) + (2 * 6 + 3 * 12)
+    assert done.sum_writes == (rows + 2 * 12) + added
+    # A row is read where one is added, too.
+    assert done.sum_reads == (rows + 2 * 12) + (added + read)
+    # No weight is negative. Sums by position, and those of neurons, are as wide.
+    highest = int(network.into("map")[0].synapses.kernel.sum(axis=(1, 2, 3)).max())
+    assert done.sum_bits == (2 * rows + 4 * 12 + 2 * added + read) * 2 * signed_width(0, highest)
+
+
+def test_updates_by_window_read_no_other_sums_in_the_simulation(monkeypatch):
+    network, spikes, mapping = of_maps(MaxPooling((4, 2, 3), (2, 1)), (4, 1, 3))
+    strobes = Strobes(monkeypatch)
+    interpreted.run(network, spikes, mapping=mapping)
+    done = work(network, spikes, mapping=mapping)["map"]
+    assert strobes.counts["map", "weights"] == done.weight_reads.sum() > 0
+    assert strobes.counts["map", "states read"] == done.state_reads.sum()
+    assert ("", "sums read") not in strobes.counts  # those of the output are in registers
 
 
 def test_seeds_reach_every_kind_of_read():
