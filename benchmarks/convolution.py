@@ -86,6 +86,16 @@ NETWORKS = {
         "recipe": Recipe(15, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
         **STATIC,
     },
+    "fashion deep": {
+        "data": "fashion",
+        "augment": CLOTHES,
+        "layers": "28x28-24c3-24c3-p2-48c3-48c3-p2-10",
+        "steps": 2,
+        "potentials": 12,
+        "shifts": 2,
+        "recipe": Recipe(9, 1, 64, 8e-3, activity_penalty=0, max_shift=0, integer_rate=0.03),
+        **STATIC,
+    },
     "fashion dense": {
         "data": "fashion",
         "augment": Sometimes(Shift(1), 0.25),

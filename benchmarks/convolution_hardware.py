@@ -76,9 +76,9 @@ def one_position(network: Network) -> Mapping:
 def by_hand(network: Network) -> Mapping:
     """Return a mapping whose layers have just the adders and units that they need."""
     changes = {
-        "hidden1": {"positions": "line", "units": 8},
+        "hidden1": {"positions": "line", "units": 8, "weights": "block"},
         "hidden2": {"positions": "line", "units": 8, "weights": "block"},
-        "hidden3": {"positions": "line", "lanes": 16, "units": 4, "weights": "block"},
+        "hidden3": {"positions": "line", "units": 1, "weights": "block"},
         "output": {"weights": "block"},
     }
     return changed(network, Mapping.balanced(network), changes)
