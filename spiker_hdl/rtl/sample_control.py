@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spiker_hdl.base.checks import check_int
+from spiker_hdl.model.mapping.microarchitecture import start_queue_depth
 from spiker_hdl.rtl.common.adders import adder_tree
 from spiker_hdl.rtl.streams.events import AddressEvent, slots
 from spiker_hdl.rtl.streams.queue import Queue
@@ -96,7 +97,9 @@ class SampleControl(wiring.Component):
             m.d.sync += inside.eq(inside + self.begin[n] - self.finish)
         m.d.comb += self.idle.eq(~Cat(counts).any())
         # ``begin`` comes from a long combinational path, so the time is stored one cycle later.
-        m.submodules.starts = starts = Queue(CYCLE_BITS, depth=self.max_in_flight)
+        m.submodules.starts = starts = Queue(
+            CYCLE_BITS, depth=start_queue_depth(self.max_in_flight)
+        )
         m.d.sync += starts.i.valid.eq(self.begin[0])
         # The entry is one more than the cycle of ``begin``, and the result is valid in the cycle
         # after ``finish``: hence the 2.

@@ -19,6 +19,7 @@ __all__ = [
     "reads_potential",
     "scatters",
     "spike_output_depth",
+    "start_queue_depth",
     "window_interval",
 ]
 
@@ -35,6 +36,14 @@ TOKEN_QUEUE_DEPTH = 16
 def spike_output_depth(words: int) -> int:
     """Return the entries of the queue between a population and its scanner, of a word each."""
     return max(3, WAITING_STEPS * words)
+
+
+def start_queue_depth(max_in_flight: int) -> int:
+    """Return the entries of the queue of the samples' start times.
+
+    Samples may begin in consecutive cycles, and a queue of two entries takes only one of them.
+    """
+    return max(3, max_in_flight)
 
 
 def outcome_delay(core: Core) -> int:

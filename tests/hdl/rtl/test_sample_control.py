@@ -40,6 +40,15 @@ def trace_of(dut, cycles):
     return trace
 
 
+@pytest.mark.parametrize("max_in_flight", [2, 3, 4])
+def test_samples_that_begin_in_consecutive_cycles_have_starts_of_their_own(max_in_flight):
+    dut = SampleControl(1, max_in_flight=max_in_flight)
+    cycles = [(1, 0)] * max_in_flight + [(0, 0)] * 3 + [(0, 1)] * max_in_flight
+    counts = [count for _, count in trace_of(dut, cycles)]
+    # All take as long: as many cycles are between their ends as between their beginnings.
+    assert counts == [None] * (max_in_flight + 3) + [max_in_flight + 4] * max_in_flight
+
+
 def test_samples_are_admitted_while_there_is_room():
     dut = SampleControl(1, max_in_flight=2)
     begins = [

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from spiker_hdl.model.mapping.microarchitecture import start_queue_depth
+
 from .part import Part
 from .queue import Queue
 
@@ -18,7 +20,7 @@ class Starts(Part):
     """
 
     def __init__(self, machines: int, max_in_flight: int):
-        self.queue = Queue(machines, max_in_flight)
+        self.queue = Queue(machines, start_queue_depth(max_in_flight))
         self.comes = np.zeros(machines, bool)
 
     def clock(self, begin: np.ndarray, finish: np.ndarray) -> None:
