@@ -137,14 +137,14 @@ def test_limit_is_reached(lanes, stall, limit, tmp_path, any_spikes):
         (
             "module",
             population,
-            "event_merger.free.eq(Cat(output.free for output in outputs).all())",
-            "event_merger.free.eq(Cat(~output.free for output in outputs).all())",
+            "free = Cat(output.free for output in outputs).all()",
+            "free = Cat(~output.free for output in outputs).all()",
         ),
         (
             "module",
             population,
-            "output.start.eq(event_merger.complete)",
-            "output.start.eq(event_merger.event)",
+            "return event_merger.complete",
+            "return event_merger.event",
         ),
     ],
     ids=["delay-never-valid", "delay-starts-again", "full-outputs-free", "starts-with-an-event"],
